@@ -1,0 +1,1 @@
+"""The bridge for MetaTrader Expert Advisors; nothing is built here yet."""

@@ -1,0 +1,1 @@
+"""Documents, levels and the review queue; nothing is built here yet."""

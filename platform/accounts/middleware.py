@@ -1,0 +1,79 @@
+"""Guards at the door: limits on log-in, and the second factor of staff."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+from allauth.account.internal.flows.login import get_authentication_records
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from redis.exceptions import RedisError
+
+from accounts import errors
+from accounts.callers import address_of
+from kernel.errors import Problem
+from kernel.http import problem_response, rate_check
+from kernel.metrics import count
+
+log = structlog.get_logger(__name__)
+
+_LOG_IN_PATHS = frozenset({"/_allauth/browser/v1/auth/login", "/admin/login/"})
+_GUARDED_PATHS = ("/_allauth/", "/admin/login/")
+_RETRY_AFTER_S = "60"
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class LogInGuardMiddleware:
+    """Limit log-in attempts by address, and refuse log-ins while nobody can count them."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Count an attempt before anything is looked up; tell the limit in the answer."""
+        if not request.path.startswith(_GUARDED_PATHS):
+            return self.get_response(request)
+        headers: dict[str, str] = {}
+        if request.method == "POST" and request.path in _LOG_IN_PATHS:
+            try:
+                headers = rate_check("log_in", f"address:{address_of(request)}")
+            except Problem as refused:
+                return problem_response(refused, request)
+        response = self.get_response(request)
+        for name, value in headers.items():
+            response[name] = value
+        if response.status_code == 429 and "Retry-After" not in response:
+            response["Retry-After"] = _RETRY_AFTER_S
+        return response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Answer 503 when the store that counts attempts is away: guessing must never be free."""
+        if not isinstance(error, RedisError) or not request.path.startswith(_GUARDED_PATHS):
+            return None
+        count("log_in_unavailable")
+        log.warning("log_in_unavailable", error=str(error))
+        return problem_response(errors.log_in_unavailable(), request)
+
+
+class StaffSecondFactorMiddleware:
+    """Keep staff out of the admin until their session has passed a second factor."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Refuse sessions of staff that a password alone has opened."""
+        if settings.REQUIRE_STAFF_MFA and request.path.startswith("/admin/") and _lacks_factor(request):
+            count("staff_second_factor_missing")
+            return render(request, "accounts/second_factor.html", status=403)
+        return self.get_response(request)
+
+
+def _lacks_factor(request: HttpRequest) -> bool:
+    user = request.user
+    if not user.is_authenticated:
+        return False
+    return all(record.get("method") != "mfa" for record in get_authentication_records(request, user))

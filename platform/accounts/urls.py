@@ -1,0 +1,13 @@
+"""REST addresses of this app, below /api/v1/."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from accounts.api import MeView, TokensView, TokenView
+
+urlpatterns = [
+    path("me", MeView.as_view(), name="me"),
+    path("tokens", TokensView.as_view(), name="tokens"),
+    path("tokens/<uuid:token_id>", TokenView.as_view(), name="token"),
+]

@@ -1,0 +1,1 @@
+"""Composition root: settings, URLs, ASGI and Celery applications, embedded servers, supervisor."""

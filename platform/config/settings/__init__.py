@@ -1,0 +1,1 @@
+"""Settings by environment: ``dev`` for a newcomer, ``test`` for pytest, ``prod`` for operators."""

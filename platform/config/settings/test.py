@@ -1,0 +1,7 @@
+"""Settings of the test suite: the development platform with cheap password hashes."""
+
+from config.settings.dev import *  # noqa: F403
+
+SECRET_KEY = "tests-only"  # noqa: S105
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+ALLOWED_HOSTS = ["127.0.0.1", "localhost", "testserver"]

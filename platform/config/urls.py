@@ -1,0 +1,61 @@
+"""All addresses of the platform."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.views.decorators.csrf import ensure_csrf_cookie
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from config import health
+from kernel.clock import rfc3339, wall_ms
+
+
+@ensure_csrf_cookie
+def terminal(request: HttpRequest) -> HttpResponse:
+    """Deliver the terminal; its own router reads the address."""
+    return render(request, "terminal.html", {"development": settings.DEVELOPMENT})
+
+
+class TimeView(APIView):
+    """The server's clock."""
+
+    permission_classes = [AllowAny]
+    authentication_classes = []
+
+    def get(self, request: Request) -> Response:
+        """Tell the time, for clients that draw countdowns."""
+        return Response({"server_time": rfc3339(wall_ms())})
+
+
+_api: list[URLPattern | URLResolver] = [
+    path("time", TimeView.as_view()),
+    path("", include("accounts.urls")),
+    path("", include("ledger.urls")),
+    path("", include("realtime.urls")),
+    path("", include("quotes.urls")),
+    path("", include("trading.urls")),
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("healthz", health.healthz),
+    path("readyz", health.readyz),
+    path("metrics", health.metrics_view),
+    path("admin/", admin.site.urls),
+    path("_allauth/", include("allauth.headless.urls")),
+    path("api/v1/", include(_api)),
+    path("api/schema", SpectacularJSONAPIView.as_view(permission_classes=[AllowAny]), name="schema"),
+    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema", permission_classes=[AllowAny])),
+]
+if settings.DEVELOPMENT:
+    urlpatterns.append(path("dev/", include("accounts.dev_urls")))
+
+# Whatever a person may have bookmarked inside the terminal; programs' addresses stay 404.
+urlpatterns.append(re_path(r"^(?!api/|_allauth/|admin/|dev/|ea/|static/|ws/|healthz|readyz|metrics)", terminal))

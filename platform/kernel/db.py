@@ -1,0 +1,42 @@
+"""Statements on the database connection that Django already holds, without the ORM's cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.transaction import TransactionManagementError
+
+Params = Mapping[str, Any] | Sequence[Any]
+
+
+def rows(sql: str, params: Params = ()) -> list[tuple[Any, ...]]:
+    """Run a statement and return all its rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return list(cursor.fetchall())
+
+
+def row(sql: str, params: Params = ()) -> tuple[Any, ...] | None:
+    """Run a statement and return its first row, or None."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        found: tuple[Any, ...] | None = cursor.fetchone()
+        return found
+
+
+def run(sql: str, params: Params = ()) -> int:
+    """Run a statement and return how many rows it touched."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return int(cursor.rowcount)
+
+
+def require_transaction() -> None:
+    """Refuse to work outside a transaction: a lock taken there would be gone at once.
+
+    :raises TransactionManagementError: outside ``transaction.atomic``
+    """
+    if not transaction.get_connection().in_atomic_block:
+        raise TransactionManagementError("locks and money need a transaction")

@@ -1,0 +1,22 @@
+"""Row locks of the ledger, in the platform's one order: wallets by id."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from uuid import UUID
+
+from kernel import db
+from ledger import statements
+
+
+def wallets_lock(wallet_ids: Iterable[UUID]) -> None:
+    """Lock wallets by id until the transaction ends; each one's stakes account is covered by its lock.
+
+    :raises TransactionManagementError: outside a transaction
+    """
+    db.require_transaction()
+    db.rows(statements.WALLETS_LOCK, {"wallet_ids": _ordered(wallet_ids)})
+
+
+def _ordered(wallet_ids: Iterable[UUID]) -> Collection[UUID]:
+    return sorted(set(wallet_ids))

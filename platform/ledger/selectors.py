@@ -1,0 +1,103 @@
+"""Reads of the ledger: wallets and statements. Every one takes its book from the row, never from the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from kernel import db
+from ledger import statements
+from ledger.domain import GuardedBalance
+from ledger.models import Account
+
+
+@dataclass(frozen=True, slots=True)
+class WalletState:
+    """A wallet with its stakes account, read under the wallet's lock."""
+
+    wallet_id: UUID
+    owner_id: UUID
+    book: str
+    currency: str
+    wallet: GuardedBalance
+    stakes_id: UUID
+    stakes: GuardedBalance
+
+
+@dataclass(frozen=True, slots=True)
+class WalletRow:
+    """A wallet as its owner sees it; money in minor units."""
+
+    id: UUID
+    book: str
+    kind: str
+    currency: str
+    balance: int
+    open_stakes: int
+
+
+@dataclass(frozen=True, slots=True)
+class StatementRow:
+    """One line of a wallet's statement; ``amount`` is signed."""
+
+    no: int
+    at_ms: int
+    family: str
+    kind: str
+    amount: int
+    balance_after: int
+    reference: UUID
+
+
+def wallet_states(wallet_ids: Iterable[UUID]) -> dict[UUID, WalletState]:
+    """Return wallets and their stakes by wallet id, in a snapshot of its own."""
+    found = db.rows(statements.WALLETS_READ, {"wallet_ids": sorted(set(wallet_ids))})
+    return {
+        row[0]: WalletState(
+            row[0], row[1], row[2], row[3], GuardedBalance(row[4], row[5]), row[6], GuardedBalance(row[7], row[8])
+        )
+        for row in found
+    }
+
+
+def wallets_of(user_id: UUID) -> list[WalletRow]:
+    """Return a user's wallets, the oldest first."""
+    found = (
+        Account.objects.filter(owner_id=user_id, kind__in=["wallet", "bonus"])
+        .select_related("stakes_account")
+        .order_by("opened_at_ms", "id")
+    )
+    return [
+        WalletRow(row.id, row.book, row.kind, row.currency, row.balance or 0, row.stakes_account.balance or 0)
+        for row in found
+    ]
+
+
+def wallet_of(*, user_id: UUID, wallet_id: UUID) -> WalletRow | None:
+    """Return one wallet of a user, or None when it is not theirs."""
+    return next((row for row in wallets_of(user_id) if row.id == wallet_id), None)
+
+
+def wallet_by_email(*, email: str, book: str) -> UUID | None:
+    """Return the id of a user's wallet in a book."""
+    found = Account.objects.filter(owner__email=email.lower(), book=book, kind="wallet").values_list("id", flat=True)
+    return found.first()
+
+
+_STATEMENT = """
+SELECT no, at_ms, family, kind, amount, after, reference FROM (
+    (SELECT debit_no AS no, at_ms, family, kind, -amount AS amount, debit_after AS after, reference
+     FROM ledger_transfer WHERE debit_account_id = %(account)s AND debit_no < %(before)s
+     ORDER BY debit_no DESC LIMIT %(limit)s)
+    UNION ALL
+    (SELECT credit_no, at_ms, family, kind, amount, credit_after, reference
+     FROM ledger_transfer WHERE credit_account_id = %(account)s AND credit_no < %(before)s
+     ORDER BY credit_no DESC LIMIT %(limit)s)
+) AS entries ORDER BY no DESC LIMIT %(limit)s"""
+
+
+def statement(*, account_id: UUID, before_no: int | None, limit: int) -> list[StatementRow]:
+    """Return the newest entries of a guarded account, complete back to its opening as pages go on."""
+    params = {"account": account_id, "before": before_no if before_no is not None else 2**62, "limit": limit}
+    return [StatementRow(*row) for row in db.rows(_STATEMENT, params)]

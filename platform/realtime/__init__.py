@@ -1,0 +1,1 @@
+"""The event log of each user and its delivery over sockets."""

@@ -1,0 +1,102 @@
+"""Writes to the event log, and the hints that follow their commit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.db import transaction
+
+from kernel.clock import rfc3339
+from kernel.db import require_transaction, rows, run
+from realtime import publishing
+from realtime.events import EventDraft
+from realtime.statements import COUNTERS_LOCK, COUNTERS_RAISE, EVENTS_INSERT
+
+_encoder = msgspec.json.Encoder()
+
+
+def event_counter_open(user_id: UUID) -> None:
+    """Start the sequence of a new user; a repeat changes nothing."""
+    run(
+        "INSERT INTO realtime_event_counter (user_id, seq, floor) VALUES (%s, 0, 0) ON CONFLICT DO NOTHING",
+        [user_id],
+    )
+
+
+def events_append(drafts: Sequence[EventDraft]) -> list[int]:
+    """Store events in the caller's transaction and tell the sockets after its commit.
+
+    The counters are locked in the order of user ids and must be the last lock of the transaction:
+    their rows make the events of one user commit in the order of their numbers, without a hole.
+
+    :return: the number of each draft, in the order given
+    :raises TransactionManagementError: outside a transaction
+    :raises LookupError: when a user has no counter
+    """
+    require_transaction()
+    if not drafts:
+        return []
+    seqs = _numbered(drafts)
+    run(
+        EVENTS_INSERT,
+        [
+            [draft.user_id for draft in drafts],
+            seqs,
+            [draft.book for draft in drafts],
+            [draft.type for draft in drafts],
+            [draft.version for draft in drafts],
+            [draft.payload.decode() for draft in drafts],
+            [draft.at_ms for draft in drafts],
+        ],
+    )
+    transaction.on_commit(lambda: publishing.events_publish(list(zip(seqs, drafts, strict=True))))
+    return seqs
+
+
+def events_publish_on_commit(user_id: UUID, first_seq: int, drafts: Sequence[EventDraft]) -> None:
+    """Tell the sockets, after commit, of events that a service stored with ``EVENT_CTES``.
+
+    :param first_seq: the number of the first draft; the others follow it without a gap
+    """
+    numbered = list(enumerate(drafts, start=first_seq))
+    if any(draft.user_id != user_id for draft in drafts):
+        raise ValueError("these events belong to several users")
+    transaction.on_commit(lambda: publishing.events_publish(numbered))
+
+
+def symbol_event_publish(*, type: str, payload: object, at_ms: int, version: int = 1) -> None:
+    """Tell every socket that watches the symbols, after commit; these events are not stored.
+
+    :param type: ``symbol.updated`` or ``payout.changed``
+    :param payload: what msgspec can encode; its ``code`` or ``symbol`` names the symbol
+    """
+    message = _encoder.encode({"channel": "symbols", "v": version, "type": type, "at": rfc3339(at_ms), "data": payload})
+    subject = _subject(payload)
+    transaction.on_commit(lambda: publishing.public_publish(f"{type}/{subject}", message.decode()))
+
+
+def _numbered(drafts: Sequence[EventDraft]) -> list[int]:
+    amounts = Counter(draft.user_id for draft in drafts)
+    users = sorted(amounts)
+    if len(users) > 1:
+        # An UPDATE locks rows in the order of its plan; only this statement makes the order ours.
+        rows(COUNTERS_LOCK, [users])
+    newest: dict[UUID, int] = dict(rows(COUNTERS_RAISE, [users, [amounts[user] for user in users]]))
+    missing = [user for user in users if user not in newest]
+    if missing:
+        raise LookupError(f"no event counter for {missing[0]}")
+    following = {user: newest[user] - amounts[user] for user in users}
+    seqs = []
+    for draft in drafts:
+        following[draft.user_id] += 1
+        seqs.append(following[draft.user_id])
+    return seqs
+
+
+def _subject(payload: object) -> Any:
+    fields = msgspec.to_builtins(payload)
+    return fields.get("code", fields.get("symbol", "")) if isinstance(fields, dict) else ""

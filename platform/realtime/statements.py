@@ -1,0 +1,57 @@
+"""SQL of the event log, for services that write events within a statement of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from realtime.events import EventDraft
+
+# Two CTEs for a WITH statement about one user. They take the counter's row lock, which is the last
+# lock of a transaction; `(SELECT seq FROM event_counted)` is the number of the newest event then.
+# Parameters: those of `event_params`.
+EVENT_CTES = """
+event_counted AS (
+    UPDATE realtime_event_counter SET seq = seq + %(event_count)s
+    WHERE user_id = %(event_user_id)s RETURNING seq
+), event_inserted AS (
+    INSERT INTO realtime_event (user_id, seq, book, type, version, payload, at_ms)
+    SELECT %(event_user_id)s, event_counted.seq - %(event_count)s + e.n,
+           e.book, e.type, e.version, e.payload::jsonb, e.at_ms
+    FROM event_counted, unnest(
+        %(event_books)s::text[], %(event_types)s::text[], %(event_versions)s::smallint[],
+        %(event_payloads)s::text[], %(event_at_ms)s::bigint[]
+    ) WITH ORDINALITY AS e(book, type, version, payload, at_ms, n)
+)"""
+
+COUNTERS_LOCK = """
+SELECT user_id FROM realtime_event_counter WHERE user_id = ANY(%s::uuid[])
+ORDER BY user_id FOR NO KEY UPDATE
+"""
+
+COUNTERS_RAISE = """
+UPDATE realtime_event_counter c SET seq = c.seq + n.amount
+FROM unnest(%s::uuid[], %s::bigint[]) AS n(user_id, amount)
+WHERE c.user_id = n.user_id RETURNING c.user_id, c.seq
+"""
+
+EVENTS_INSERT = """
+INSERT INTO realtime_event (user_id, seq, book, type, version, payload, at_ms)
+SELECT e.user_id, e.seq, e.book, e.type, e.version, e.payload::jsonb, e.at_ms
+FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::smallint[], %s::text[], %s::bigint[])
+    AS e(user_id, seq, book, type, version, payload, at_ms)
+"""
+
+
+def event_params(user_id: UUID, drafts: Sequence[EventDraft]) -> dict[str, Any]:
+    """Return the parameters of :data:`EVENT_CTES` for one user's events, in their order."""
+    return {
+        "event_user_id": user_id,
+        "event_count": len(drafts),
+        "event_books": [draft.book for draft in drafts],
+        "event_types": [draft.type for draft in drafts],
+        "event_versions": [draft.version for draft in drafts],
+        "event_payloads": [draft.payload.decode() for draft in drafts],
+        "event_at_ms": [draft.at_ms for draft in drafts],
+    }

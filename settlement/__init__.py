@@ -1,0 +1,1 @@
+"""Outcome rules by version, the settlement loop, and the audit that recomputes results."""

@@ -1,0 +1,29 @@
+"""Check the invariants of ledger and orders."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from ledger import invariants as ledger_invariants
+from settlement import invariants as order_invariants
+
+
+class Command(BaseCommand):
+    """``verify_ledger [--full]``"""
+
+    help = "Check ledger and order invariants, one line each with its count of violations; exit code 1 if any."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the options."""
+        parser.add_argument("--full", action="store_true", help="read everything (what is done now in any case)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Print one line an invariant."""
+        found = ledger_invariants.violations() | order_invariants.violations()
+        for name, violations in sorted(found.items()):
+            self.stdout.write(f"{name}: {violations}")
+        if any(found.values()):
+            sys.exit(1)

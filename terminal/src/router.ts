@@ -1,0 +1,42 @@
+import { createRouter, createWebHashHistory, type RouteRecordRaw } from "vue-router";
+import { useSession } from "./stores/session";
+
+const routes: RouteRecordRaw[] = [
+  {
+    path: "/",
+    component: () => import("./features/shell/AppShell.vue"),
+    children: [
+      { path: "", name: "trade", component: () => import("./features/trade/TradePage.vue") },
+      { path: "history", name: "history", component: () => import("./features/history/HistoryPage.vue") },
+      { path: "tournaments", name: "tournaments", component: () => import("./features/tournaments/TournamentsPage.vue") },
+      { path: "wallet", name: "wallet", component: () => import("./features/wallet/WalletPage.vue") },
+      { path: "developer", name: "developer", component: () => import("./features/developer/DeveloperPage.vue") },
+      { path: "help", name: "help", component: () => import("./features/help/HelpPage.vue") },
+    ],
+  },
+  {
+    path: "/",
+    component: () => import("./features/auth/AuthLayout.vue"),
+    meta: { public: true },
+    children: [
+      { path: "log-in", name: "log-in", component: () => import("./features/auth/LogInPage.vue") },
+      { path: "sign-up", name: "sign-up", component: () => import("./features/auth/SignUpPage.vue") },
+      { path: "code", name: "code", component: () => import("./features/auth/CodePage.vue") },
+    ],
+  },
+  { path: "/:rest(.*)*", redirect: { name: "trade" } },
+];
+
+export const router = createRouter({ history: createWebHashHistory(), routes });
+
+/** Nobody sees trading without a session, and nobody logged in sees the log-in pages. */
+router.beforeEach(async (to) => {
+  const session = useSession();
+  if (session.state === null && !(await session.readFirst())) return false;
+  const state = session.state;
+  const isPublic = to.matched.some((record) => record.meta["public"] === true);
+  if (state?.kind === "signed-in") return isPublic ? { name: "trade" } : true;
+  if (state?.kind === "pending" && to.name !== "code") return isPublic ? true : { name: "code" };
+  if (state?.kind !== "pending" && to.name === "code") return { name: "log-in" };
+  return isPublic ? true : { name: "log-in" };
+});

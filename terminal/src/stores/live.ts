@@ -1,0 +1,102 @@
+import { defineStore } from "pinia";
+import { ref, watch, type WatchStopHandle } from "vue";
+import { AccountStream } from "@/api/account-stream";
+import { QuotesStream } from "@/api/quotes-stream";
+import type { AccountEvent, BalanceChange, Order } from "@/api/schema";
+import { eventsAfter, eventsLastSeq } from "@/api/trading";
+import { useClock } from "./clock";
+import { useConnection } from "./connection";
+import { useOrders } from "./orders";
+import { useQuotes } from "./quotes";
+import { useSession } from "./session";
+import { useSymbols } from "./symbols";
+import { useTicket } from "./ticket";
+import { useWallets } from "./wallets";
+
+const SYMBOLS_EVERY_MS = 15_000;
+
+export function socketUrl(path: string): string {
+  return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`;
+}
+
+/** Joins the sockets to the stores: starts them at log-in and stops them at log-out. */
+export const useLive = defineStore("live", () => {
+  const [clock, connection, orders, quotes] = [useClock(), useConnection(), useOrders(), useQuotes()];
+  const [session, symbols, ticket, wallets] = [useSession(), useSymbols(), useTicket(), useWallets()];
+  const failed = ref(false);
+  const started = ref(false);
+  let account: AccountStream | null = null;
+  let prices: QuotesStream | null = null;
+  let poll: ReturnType<typeof setInterval> | null = null;
+  let unwatch: WatchStopHandle | null = null;
+
+  function applyEvent(event: AccountEvent): void {
+    if (event.type.startsWith("order.")) {
+      orders.apply(event.data as Order);
+      ticket.heard(event.data as Order);
+    } else if (event.type === "balance.changed") {
+      wallets.apply(event.data as BalanceChange);
+    } else if (event.type === "account.banned") {
+      void session.read();
+    }
+  }
+
+  async function readState(): Promise<void> {
+    await Promise.all([wallets.read(), orders.read(), symbols.read()]);
+  }
+
+  function openStreams(): void {
+    prices = new QuotesStream({
+      url: socketUrl("/ws/quotes/"),
+      onTicks: quotes.apply,
+      onFeed: symbols.setState,
+      onState: (state) => { connection.setQuotes(state); },
+    });
+    account = new AccountStream({
+      url: socketUrl("/ws/v1/"),
+      lastSeq: eventsLastSeq,
+      eventsAfter,
+      readState,
+      apply: applyEvent,
+      onPublic: (_type, data) => { symbols.applyPublic(data); },
+      onState: (state, retryAt) => { connection.setAccount(state, retryAt); },
+      onLatency: (ms) => (connection.latencyMs = Math.round(ms)),
+      onSignedOut: () => void session.read(),
+    });
+  }
+
+  async function start(): Promise<void> {
+    if (account) return;
+    failed.value = false;
+    openStreams();
+    try {
+      await Promise.all([clock.start(), account?.start()]);
+    } catch {
+      stop();
+      failed.value = true;
+      return;
+    }
+    prices?.start();
+    unwatch = watch(() => (symbols.list ?? []).map((each) => each.code), (codes) => { prices?.watch(codes); }, { immediate: true });
+    poll = setInterval(() => void symbols.read().catch(() => undefined), SYMBOLS_EVERY_MS);
+    started.value = true;
+  }
+
+  function stop(): void {
+    unwatch?.();
+    if (poll !== null) clearInterval(poll);
+    account?.stop();
+    prices?.stop();
+    clock.stop();
+    account = prices = poll = unwatch = null;
+    started.value = false;
+  }
+
+  /** Come back to the screen: do not wait for the next attempt. */
+  function hurry(): void {
+    account?.hurry();
+    prices?.hurry();
+  }
+
+  return { failed, started, start, stop, hurry };
+});

@@ -1,0 +1,59 @@
+import { defineStore } from "pinia";
+import { computed, ref, shallowRef } from "vue";
+import { ordersList, ordersOpen } from "@/api/trading";
+import type { Order } from "@/api/schema";
+import { parseInstant } from "@/lib/time";
+import { usePreferences } from "./preferences";
+
+const RECENT_KEPT = 50;
+
+const settledAt = (order: Order): number => parseInstant(order.settled_at ?? order.expires_at);
+
+/** Open and recently settled orders over all ledgers, each kept once by its id. */
+export const useOrders = defineStore("orders", () => {
+  const preferences = usePreferences();
+  const byId = shallowRef(new Map<string, Order>());
+  const loaded = ref(false);
+  const lastSettled = shallowRef<Order | null>(null);
+
+  const ofLedger = computed(() => [...byId.value.values()].filter((order) => order.ledger === preferences.ledger));
+  const open = computed(() =>
+    ofLedger.value
+      .filter((order) => order.state === "open")
+      .sort((a, b) => parseInstant(a.expires_at) - parseInstant(b.expires_at) || a.id.localeCompare(b.id)),
+  );
+  const recent = computed(() =>
+    ofLedger.value
+      .filter((order) => order.state !== "open")
+      .sort((a, b) => settledAt(b) - settledAt(a) || b.id.localeCompare(a.id))
+      .slice(0, RECENT_KEPT),
+  );
+  const openOnSymbol = computed(() => (code: string) => open.value.filter((order) => order.symbol === code));
+
+  async function read(): Promise<void> {
+    const [stillOpen, real, demo] = await Promise.all([
+      ordersOpen(),
+      ordersList({ state: "settled", ledger: "real", limit: RECENT_KEPT }),
+      ordersList({ state: "settled", ledger: "demo", limit: RECENT_KEPT }),
+    ]);
+    const all = [...real.data, ...demo.data, ...stillOpen];
+    byId.value = new Map(all.map((order) => [order.id, order]));
+    loaded.value = true;
+  }
+
+  /** Take an order as an event or an answer tells it; a settled one never opens again. */
+  function apply(order: Order): void {
+    const known = byId.value.get(order.id);
+    if (known && known.state !== "open") return;
+    byId.value = new Map(byId.value).set(order.id, order);
+    if (order.state !== "open") lastSettled.value = order;
+  }
+
+  function clear(): void {
+    byId.value = new Map();
+    loaded.value = false;
+    lastSettled.value = null;
+  }
+
+  return { byId, loaded, lastSettled, open, recent, openOnSymbol, read, apply, clear };
+});

@@ -1,0 +1,36 @@
+import { fileURLToPath, URL } from "node:url";
+import tailwindcss from "@tailwindcss/vite";
+import vue from "@vitejs/plugin-vue";
+import { defineConfig } from "vitest/config";
+
+const backend = process.env["BACKEND_URL"] ?? "http://127.0.0.1:8000";
+
+export default defineConfig(({ command }) => ({
+  base: command === "build" ? "/static/terminal/" : "/",
+  plugins: [vue(), tailwindcss()],
+  resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
+  build: {
+    outDir: "dist",
+    manifest: "manifest.json",
+    target: "es2022",
+    cssTarget: ["chrome123", "firefox120", "safari17.5"],
+    // A strict content security policy allows fonts from our own origin only, so nothing is inlined.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    rollupOptions: { input: "src/main.ts" },
+  },
+  server: {
+    host: "127.0.0.1",
+    proxy: {
+      "/api": backend,
+      "/_allauth": backend,
+      "/ws": { target: backend, ws: true },
+    },
+  },
+  test: {
+    environment: "happy-dom",
+    include: ["src/**/*.test.ts"],
+    setupFiles: ["src/test-setup.ts"],
+    restoreMocks: true,
+  },
+}));

@@ -1,0 +1,49 @@
+"""Give each test run PostgreSQL and Redis of its own, unless servers are named by URL.
+
+Loaded as a plugin before Django reads its settings. The tests connect as the schema's owner, who may
+create databases and is no superuser; parallel workers inherit the addresses from the first process.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from config import embedded
+
+# Nobody reads this data after a crash.
+THROW_AWAY = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "200",
+    "shared_buffers": "64MB",
+}
+
+
+def _start() -> None:
+    folder = Path(tempfile.mkdtemp(prefix="fairstrike-tests-"))
+    if os.geteuid() == 0:
+        # PostgreSQL runs as another user then, who must be able to reach its data.
+        folder.chmod(0o711)
+    needed = {name: not os.environ.get(f"{name}_URL") for name in ("DATABASE", "REDIS")}
+    servers = embedded.start(folder, postgres=needed["DATABASE"], redis=needed["REDIS"], options=THROW_AWAY)
+    # The embedded owner's address serves as both: tests create databases.
+    if needed["DATABASE"]:
+        os.environ["DATABASE_URL"] = os.environ["DATABASE_OWNER_URL"] = servers.urls.owner
+    if needed["REDIS"]:
+        os.environ["REDIS_URL"] = servers.urls.redis
+    os.environ["DATA_DIR"] = str(folder)
+    starter = os.getpid()
+
+    def end() -> None:
+        if os.getpid() == starter:
+            servers.stop()
+            shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(end)
+
+
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    _start()

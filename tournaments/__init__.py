@@ -1,0 +1,1 @@
+"""Registration, rebuy, standings and prizes; nothing is built here yet."""

@@ -1,0 +1,142 @@
+"""Orders: their terms are frozen at acceptance, their evidence at settlement."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+
+from kernel.ids import uuid7
+from trading.domain import Direction, OrderState
+
+
+class Order(models.Model):
+    """One order, for ever. Money in minor units, prices scaled by ``price_scale``, instants in Unix milliseconds."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    client_order_id = models.CharField(max_length=64)
+    user_id = models.UUIDField()
+    wallet_id = models.UUIDField()
+    book = models.CharField(max_length=40)
+    currency = models.CharField(max_length=3)
+    source = models.CharField(max_length=8)
+    asked = models.TextField(help_text="the parsed terms in one normal form, compared on a repeat")
+
+    symbol_id = models.IntegerField()
+    symbol = models.CharField(max_length=32)
+    direction = models.CharField(max_length=4, choices=[(item.value, item.value) for item in Direction])
+    stake = models.BigIntegerField()
+    payout_percent = models.SmallIntegerField()
+    entry_rule = models.CharField(max_length=32)
+    settlement_rule = models.CharField(max_length=32)
+    max_tick_age_ms = models.IntegerField()
+    revision = models.IntegerField()
+    price_scale = models.SmallIntegerField()
+    accepted_at_ms = models.BigIntegerField()
+    expires_at_ms = models.BigIntegerField()
+
+    entered_at_ms = models.BigIntegerField(null=True)
+    open_seq = models.BigIntegerField(null=True)
+    open_at_ms = models.BigIntegerField(null=True)
+    open_price = models.BigIntegerField(null=True)
+
+    state = models.CharField(max_length=8, choices=[(item.value, item.value) for item in OrderState])
+    close_seq = models.BigIntegerField(null=True)
+    close_at_ms = models.BigIntegerField(null=True)
+    close_price = models.BigIntegerField(null=True)
+    reason = models.CharField(max_length=16, null=True)
+    payout = models.BigIntegerField(null=True)
+    settled_at_ms = models.BigIntegerField(null=True)
+    balance_after = models.BigIntegerField()
+
+    class Meta:
+        db_table = "trading_order"
+        indexes = [models.Index(fields=["user_id", "-accepted_at_ms", "-id"], name="trading_order_by_user")]
+        constraints = [
+            models.UniqueConstraint(fields=["wallet_id", "client_order_id"], name="trading_order_client_id"),
+            models.CheckConstraint(
+                condition=Q(stake__gt=0, payout_percent__gte=0, payout_percent__lte=98, max_tick_age_ms__gt=0)
+                & Q(expires_at_ms__gt=F("accepted_at_ms")),
+                name="trading_order_terms",
+            ),
+            models.CheckConstraint(
+                condition=Q(open_seq__isnull=True, open_at_ms__isnull=True, open_price__isnull=True)
+                | Q(open_seq__gt=0, open_at_ms__gt=0, open_price__gt=0, entered_at_ms__isnull=False),
+                name="trading_order_opening",
+            ),
+            # What each state pays, in the database itself: PostgreSQL divides whole numbers as the rule does (I-10).
+            models.CheckConstraint(
+                condition=Q(state="open", payout__isnull=True, settled_at_ms__isnull=True, reason__isnull=True)
+                | Q(
+                    state="won",
+                    payout=F("stake") + F("stake") * F("payout_percent") / 100,
+                    settled_at_ms__isnull=False,
+                    reason__isnull=True,
+                    close_price__isnull=False,
+                )
+                | Q(
+                    state="lost",
+                    payout=0,
+                    settled_at_ms__isnull=False,
+                    reason__isnull=True,
+                    close_price__isnull=False,
+                )
+                | Q(
+                    state="tied",
+                    payout=F("stake"),
+                    settled_at_ms__isnull=False,
+                    reason__isnull=True,
+                    close_price=F("open_price"),
+                )
+                | Q(state="refunded", payout=F("stake"), settled_at_ms__isnull=False, reason__isnull=False),
+                name="trading_order_states",
+            ),
+            # A win is a price that moved the client's way, a loss one that moved the other way (rules, section 2).
+            models.CheckConstraint(
+                condition=~Q(state__in=["won", "lost"])
+                | Q(state="won", direction="up", close_price__gt=F("open_price"))
+                | Q(state="won", direction="down", close_price__lt=F("open_price"))
+                | Q(state="lost", direction="up", close_price__lt=F("open_price"))
+                | Q(state="lost", direction="down", close_price__gt=F("open_price")),
+                name="trading_order_direction",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.direction} {self.id}"
+
+
+class OrderOpen(models.Model):
+    """What is due and when; the row goes at settlement, the order stays."""
+
+    order = models.OneToOneField(Order, on_delete=models.PROTECT, primary_key=True, related_name="+")
+    symbol_id = models.IntegerField()
+    wallet_id = models.UUIDField()
+    expires_at_ms = models.BigIntegerField()
+
+    class Meta:
+        db_table = "trading_order_open"
+        indexes = [
+            models.Index(fields=["symbol_id", "expires_at_ms", "order"], name="trading_order_open_due"),
+            models.Index(fields=["wallet_id"], name="trading_order_open_wallet"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.order_id)
+
+
+class TradingPolicy(models.Model):
+    """What a wallet may trade and when; null means the symbol's own terms. Without a row, everything."""
+
+    wallet_id = models.UUIDField(primary_key=True)
+    symbols = ArrayField(models.CharField(max_length=32), null=True)
+    min_stake = models.BigIntegerField(null=True)
+    max_stake = models.BigIntegerField(null=True)
+    tradable_from_ms = models.BigIntegerField(null=True)
+    tradable_until_ms = models.BigIntegerField(null=True)
+
+    class Meta:
+        db_table = "trading_policy"
+
+    def __str__(self) -> str:
+        return str(self.wallet_id)

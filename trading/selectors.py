@@ -1,0 +1,56 @@
+"""Reads of trading: lists of orders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from kernel.http.pages import Cursor
+from trading.domain import OrderState
+from trading.models import Order
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFilter:
+    """Which of a user's orders are asked for; None means all."""
+
+    ledgers: Iterable[str] | None = None
+    settled: bool | None = None
+    symbol: str | None = None
+    client_order_id: str | None = None
+    from_ms: int | None = None
+    to_ms: int | None = None
+
+
+def orders_of(*, user_id: UUID, wanted: OrderFilter, cursor: Cursor | None, limit: int) -> Sequence[Order]:
+    """Return a user's orders, newest first by (accepted_at, id); ``to_ms`` is exclusive."""
+    found = _filtered(Order.objects.filter(user_id=user_id), wanted)
+    if cursor is not None:
+        found = found.filter(Q(accepted_at_ms=cursor.at, id__lt=cursor.id) | Q(accepted_at_ms__lt=cursor.at))
+    return list(found.order_by("-accepted_at_ms", "-id")[:limit])
+
+
+def order_of(*, user_id: UUID, order_id: UUID) -> Order | None:
+    """Return one order of a user, or None when it is not theirs."""
+    return Order.objects.filter(user_id=user_id, id=order_id).first()
+
+
+def _filtered(found: QuerySet[Order], wanted: OrderFilter) -> QuerySet[Order]:
+    if wanted.ledgers is not None:
+        books = Q(book__in=[ledger for ledger in wanted.ledgers if ledger != "tournament"])
+        found = found.filter(books | Q(book__startswith="t:") if "tournament" in wanted.ledgers else books)
+    if wanted.settled is not None:
+        is_open = Q(state=OrderState.OPEN)
+        found = found.filter(~is_open if wanted.settled else is_open)
+    for name, value in (
+        ("symbol", wanted.symbol),
+        ("client_order_id", wanted.client_order_id),
+        ("accepted_at_ms__gte", wanted.from_ms),
+        ("accepted_at_ms__lt", wanted.to_ms),
+    ):
+        if value is not None:
+            found = found.filter(**{name: value})
+    return found

@@ -1,0 +1,265 @@
+"""Writes of trading: an order is placed, or refused with nothing changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
+
+from django.db import OperationalError, transaction
+from psycopg.errors import DeadlockDetected, LockNotAvailable
+from quotes.domain import market_state
+
+from accounts.callers import Caller
+from accounts.domain import ledger_of
+from kernel import db
+from kernel.errors import Problem
+from kernel.ids import uuid7
+from kernel.metrics import count
+from kernel.money import AmountPrecisionError, parse_amount
+from ledger.errors import wallet_unknown
+from realtime.balances import balance_draft
+from realtime.events import EventDraft, payload_encoded
+from realtime.services import events_publish_on_commit
+from realtime.statements import event_params
+from trading import errors, statements
+from trading.domain import Account, Market, Terms, Ticket, Wallet, admit
+from trading.events import OrderDocument, order_document
+from trading.models import Order
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedOrder:
+    """An accepted order; ``repeated`` when it was accepted before and is only told again."""
+
+    order: OrderDocument
+    repeated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What the second statement of placement read, under the wallet's lock."""
+
+    now_ms: int
+    wallet: Wallet
+    account: Account
+    market: Market | None
+    repeated_id: UUID | None
+
+
+def order_place(*, caller: Caller, ticket: Ticket) -> PlacedOrder:
+    """Accept an order and reserve its stake, or refuse it with nothing changed.
+
+    The clock is the database's, read after the wallet is locked, and handed to :func:`trading.domain.admit`.
+
+    :raises Problem: with the code of the first check that failed (rules, section 2); ``order.busy`` when the wallet
+        stayed locked for 2 s
+    """
+    try:
+        with transaction.atomic(durable=True):
+            placed = _placed(caller, ticket)
+    except OperationalError as error:
+        if isinstance(error.__cause__, LockNotAvailable | DeadlockDetected):
+            count("orders_refused", code="order.busy")
+            raise errors.order_busy() from error
+        raise
+    except Problem as problem:
+        count("orders_refused", code=problem.code)
+        raise
+    count("orders_repeated" if placed.repeated else "orders_placed")
+    return placed
+
+
+def _placed(caller: Caller, ticket: Ticket) -> PlacedOrder:
+    wallet_id = _wallet_locked(caller, ticket)
+    facts = _facts(caller, ticket, wallet_id)
+    asked = _asked(ticket, facts.wallet)
+    if facts.repeated_id is not None:
+        stored = Order.objects.get(pk=facts.repeated_id)
+        if stored.asked != asked:
+            raise errors.client_order_id_reused()
+        return PlacedOrder(order_document(stored), repeated=True)
+    terms = admit(
+        ticket=ticket,
+        stake=_stake(ticket, facts.wallet),
+        account=facts.account,
+        wallet=facts.wallet,
+        market=facts.market,
+        now_ms=facts.now_ms,
+    )
+    return PlacedOrder(_written(caller, ticket, facts.wallet, terms, asked), repeated=False)
+
+
+def _wallet_locked(caller: Caller, ticket: Ticket) -> UUID:
+    """Lock the wallet that the ticket names.
+
+    :raises Problem: ``wallet.unknown``, or ``auth.ledger`` for a token that is bound to other ledgers
+    """
+    # A token learns nothing of ledgers it is not bound to, not even whether a wallet is there.
+    if ticket.ledger is not None and not caller.may_see(ticket.ledger):
+        raise errors.ledger_forbidden()
+    book = ticket.ledger if ticket.ledger in ("real", "demo") else None
+    found = db.row(statements.WALLET_LOCK, {"user_id": caller.user_id, "wallet_id": ticket.wallet_id, "book": book})
+    if found is None:
+        raise wallet_unknown()
+    if not caller.may_see(ledger_of(found[1])):
+        raise errors.ledger_forbidden()
+    wallet_id: UUID = found[0]
+    return wallet_id
+
+
+def _facts(caller: Caller, ticket: Ticket, wallet_id: UUID) -> _Facts:
+    found = db.row(
+        statements.FACTS,
+        {"wallet_id": wallet_id, "symbol": ticket.symbol, "client_order_id": ticket.client_order_id},
+    )
+    assert found is not None
+    now_ms, book, currency, balance, stakes_id, open_stakes = found[:6]
+    tradable_from, tradable_until, symbols, min_stake, max_stake = found[6:11]
+    wallet = Wallet(
+        id=wallet_id,
+        user_id=caller.user_id,
+        book=book,
+        currency=currency,
+        balance=balance,
+        stakes_id=stakes_id,
+        open_stakes=open_stakes,
+        tradable_from_ms=tradable_from,
+        tradable_until_ms=tradable_until,
+        symbols=None if symbols is None else tuple(symbols),
+        min_stake=min_stake,
+        max_stake=max_stake,
+    )
+    account = Account(*found[11:15])
+    market = None if found[15] is None else _market(now_ms, found[15:34])
+    return _Facts(now_ms, wallet, account, market, found[34])
+
+
+def _market(now_ms: int, columns: tuple[Any, ...]) -> Market:
+    symbol_id, code, offered, operator_state, state_reason, *terms = columns
+    price_scale, payout, min_stake, max_stake, min_s, max_s, max_age_ms, entry, settlement, revision = terms[:10]
+    seq, tick_at_ms, tick_price, heartbeat_ms = terms[10:]
+    state = market_state(
+        operator_state=operator_state,
+        state_reason=state_reason,
+        tick_at_ms=tick_at_ms,
+        heartbeat_ms=heartbeat_ms,
+        max_tick_age_ms=max_age_ms,
+        now_ms=now_ms,
+    )
+    return Market(
+        symbol_id=symbol_id,
+        code=code,
+        offered=offered,
+        state=state.state,
+        state_reason=state.reason,
+        price_scale=price_scale,
+        payout_percent=payout,
+        min_stake=min_stake,
+        max_stake=max_stake,
+        min_duration_s=min_s,
+        max_duration_s=max_s,
+        max_tick_age_ms=max_age_ms,
+        entry_rule=entry,
+        settlement_rule=settlement,
+        revision=revision,
+        tick_seq=seq or 0,
+        tick_at_ms=tick_at_ms,
+        tick_price=tick_price,
+    )
+
+
+def _stake(ticket: Ticket, wallet: Wallet) -> int | None:
+    try:
+        return parse_amount(ticket.stake, wallet.currency)
+    except AmountPrecisionError:
+        return None
+
+
+def _asked(ticket: Ticket, wallet: Wallet) -> str:
+    """Return the parsed terms in one normal form: equal terms are equal text, however they were spelt."""
+    stake = _stake(ticket, wallet)
+    expiry = f"for {ticket.duration_s} s" if ticket.duration_s is not None else f"until {ticket.expires_at_ms}"
+    guards = (
+        ticket.min_payout_percent,
+        _plain(ticket.max_price_drift),
+        _plain(ticket.expected_price),
+    )
+    return f"{ticket.symbol} {ticket.direction} {stake} {expiry} {guards}"
+
+
+def _plain(number: str | None) -> str | None:
+    """Drop the zeros that do not change a decimal's value."""
+    if number is None:
+        return None
+    whole, _, fraction = number.partition(".")
+    return f"{int(whole)}.{fraction.rstrip('0')}"
+
+
+def _written(caller: Caller, ticket: Ticket, wallet: Wallet, terms: Terms, asked: str) -> OrderDocument:
+    order_id = uuid7()
+    balance = wallet.balance - terms.stake
+    columns = {
+        "client_order_id": ticket.client_order_id,
+        "wallet_id": wallet.id,
+        "book": wallet.book,
+        "currency": wallet.currency,
+        "source": caller.source,
+        "asked": asked,
+        "symbol_id": terms.symbol_id,
+        "symbol": terms.symbol,
+        "direction": terms.direction.value,
+        "stake": terms.stake,
+        "payout_percent": terms.payout_percent,
+        "entry_rule": terms.entry_rule,
+        "settlement_rule": terms.settlement_rule,
+        "max_tick_age_ms": terms.max_tick_age_ms,
+        "revision": terms.revision,
+        "price_scale": terms.price_scale,
+        "expires_at_ms": terms.expires_at_ms,
+        "open_seq": terms.open_seq,
+        "open_at_ms": terms.open_at_ms,
+        "open_price": terms.open_price,
+    }
+    document = order_document(_row(order_id, columns, terms, balance))
+    drafts = [
+        EventDraft(caller.user_id, wallet.book, "order.opened", payload_encoded(document), terms.accepted_at_ms),
+        balance_draft(
+            user_id=caller.user_id,
+            wallet_id=wallet.id,
+            book=wallet.book,
+            currency=wallet.currency,
+            balance=balance,
+            open_stakes=wallet.open_stakes + terms.stake,
+            cause="order.opened",
+            at_ms=terms.accepted_at_ms,
+        ),
+    ]
+    params = {
+        "order_id": order_id,
+        "transfer_id": uuid7(),
+        "user_id": caller.user_id,
+        "stakes_id": wallet.stakes_id,
+        "at_ms": terms.accepted_at_ms,
+    }
+    written = db.row(statements.PLACE, columns | params | event_params(caller.user_id, drafts))
+    # The lock and admission make this certain; the condition in the statement is the second wall.
+    if written is None or written[0] != balance:
+        raise errors.insufficient_funds()
+    events_publish_on_commit(caller.user_id, written[1] - len(drafts) + 1, drafts)
+    return document
+
+
+def _row(order_id: UUID, columns: dict[str, Any], terms: Terms, balance: int) -> SimpleNamespace:
+    """Return the new order as its row will read."""
+    unsettled = dict.fromkeys(("close_seq", "close_at_ms", "close_price", "reason", "payout", "settled_at_ms"))
+    return SimpleNamespace(
+        id=order_id,
+        state="open",
+        accepted_at_ms=terms.accepted_at_ms,
+        entered_at_ms=terms.accepted_at_ms,
+        balance_after=balance,
+        **columns,
+        **unsettled,
+    )
