@@ -1,0 +1,1 @@
+"""Symbols, ticks and candles, the quote parser and its feeds, and the stream of quotes."""

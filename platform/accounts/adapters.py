@@ -42,7 +42,7 @@ _TEXTS = {
 }
 
 
-class AccountAdapter(DefaultAccountAdapter):
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """Sign-up opens wallets and event counter in one transaction; mails are plain and short."""
 
     def save_user(self, request: HttpRequest, user: User, form: BaseForm, commit: bool = True) -> User:
@@ -89,7 +89,7 @@ class AccountAdapter(DefaultAccountAdapter):
         return str(address)
 
 
-class SecondFactorAdapter(DefaultMFAAdapter):
+class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     """Second factors, whose secrets are stored encrypted."""
 
     def encrypt(self, text: str) -> str:

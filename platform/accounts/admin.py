@@ -108,39 +108,39 @@ class UserAdmin(ModelAdmin):  # type: ignore[misc]
         """Whether the operator may ban: who may change users may."""
         return request.user.has_perm("accounts.change_user")
 
-    @display(description="State", label={"active": "success", "banned": "danger", "closed": "warning"})
+    @display(description="State", label={"active": "success", "banned": "danger", "closed": "warning"})  # type: ignore[untyped-decorator]
     def shown_state(self, user: User) -> str:
         """Return one word."""
         if user.is_banned:
             return "banned"
         return "active" if user.is_active else "closed"
 
-    @display(description="Verified")
+    @admin.display(description="Verified")
     def shown_level(self, user: User) -> str:
         """Return what is verified."""
         return User.Level(user.level).label
 
-    @display(description="Signed up", ordering="created_at_ms")
+    @admin.display(description="Signed up", ordering="created_at_ms")
     def shown_created(self, user: User) -> str:
         """Return the instant of sign-up."""
         return rfc3339(user.created_at_ms)
 
-    @display(description="Banned at")
+    @admin.display(description="Banned at")
     def shown_banned(self, user: User) -> str:
         """Return the instant of the ban."""
         return optional_rfc3339(user.banned_at_ms) or "not banned"
 
-    @display(description="Self-excluded until")
+    @admin.display(description="Self-excluded until")
     def shown_excluded(self, user: User) -> str:
         """Return the end of self-exclusion."""
         return optional_rfc3339(user.excluded_until_ms) or "no"
 
-    @display(description="On a break until")
+    @admin.display(description="On a break until")
     def shown_break(self, user: User) -> str:
         """Return the end of a break."""
         return optional_rfc3339(user.break_until_ms) or "no"
 
-    @action(
+    @action(  # type: ignore[untyped-decorator]
         description="Ban",
         url_path="ban",
         permissions=["ban"],
@@ -164,7 +164,7 @@ class UserAdmin(ModelAdmin):  # type: ignore[misc]
             messages.info(request, f"{user.email} was banned already.")
         return _back(request, user)
 
-    @action(
+    @action(  # type: ignore[untyped-decorator]
         description="Lift ban",
         url_path="unban",
         permissions=["ban"],
@@ -197,7 +197,7 @@ class ApiTokenAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
     fields = ("id", "user", "name", "prefix", "scopes", "ledgers", "ips", "shown_state", "shown_created", "shown_used")
 
-    @display(description="State", label={"in force": "success", "revoked": "danger", "expired": "warning"})
+    @display(description="State", label={"in force": "success", "revoked": "danger", "expired": "warning"})  # type: ignore[untyped-decorator]
     def shown_state(self, token: ApiToken) -> str:
         """Return one word."""
         if token.revoked_at_ms is not None:
@@ -205,12 +205,12 @@ class ApiTokenAdmin(ReadOnlyAdmin):
         expired = token.expires_at_ms is not None and token.expires_at_ms <= wall_ms()
         return "expired" if expired else "in force"
 
-    @display(description="Created", ordering="created_at_ms")
+    @admin.display(description="Created", ordering="created_at_ms")
     def shown_created(self, token: ApiToken) -> str:
         """Return the instant of creation."""
         return rfc3339(token.created_at_ms)
 
-    @display(description="Last used", ordering="last_used_at_ms")
+    @admin.display(description="Last used", ordering="last_used_at_ms")
     def shown_used(self, token: ApiToken) -> str:
         """Return the last use, by the minute."""
         return optional_rfc3339(token.last_used_at_ms) or "never"
@@ -219,7 +219,7 @@ class ApiTokenAdmin(ReadOnlyAdmin):
 class ShownInstant(ReadOnlyAdmin):
     """A read-only list of rows that carry ``at_ms``."""
 
-    @display(description="At", ordering="at_ms")
+    @admin.display(description="At", ordering="at_ms")
     def shown_at(self, row: Any) -> str:
         """Return the instant."""
         return rfc3339(row.at_ms)

@@ -1,4 +1,4 @@
-"""REST: how callers are known to views, the caller itself, and its API tokens."""
+"""REST: views for known callers, the caller itself, and its API tokens."""
 
 from __future__ import annotations
 
@@ -6,21 +6,17 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.conf import settings
-from django.utils.functional import SimpleLazyObject
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.authentication import BaseAuthentication
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import errors, selectors, services
-from accounts.callers import Caller, caller_of
+from accounts.authentication import CallerAuthentication, CallerRequired
+from accounts.callers import Caller
 from accounts.domain import LEDGERS, SCOPES, network_parsed
-from accounts.models import ApiToken, User
+from accounts.models import ApiToken
 from kernel.clock import optional_rfc3339, parse_rfc3339, rfc3339, wall_ms
 from kernel.errors import field_invalid, not_found
 from kernel.http import rate_check
@@ -29,34 +25,6 @@ from kernel.http.pages import Cursor, known_query, page_ask, page_document
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # Names of own limits; a later release lets users set them.
 _LIMITS = ("loss_day", "loss_7d", "loss_30d", "stake_day", "deposit_day", "open_orders", "session")
-
-
-class CallerAuthentication(BaseAuthentication):
-    """Know the caller by token or session; a view names the scope of a method in ``scopes``."""
-
-    def authenticate(self, request: Request) -> tuple[Any, Caller]:
-        """Return the user, loaded only when somebody looks at it, and the caller.
-
-        :raises Problem: see :func:`accounts.callers.caller_of`
-        """
-        view = request.parser_context["view"] if request.parser_context else None
-        scope = getattr(view, "scopes", {}).get(request.method, "read")
-        caller = caller_of(request._request, scope=scope)
-        if caller.token_id is None:
-            return request._request.user, caller
-        return SimpleLazyObject(lambda: User.objects.get(pk=caller.user_id)), caller
-
-    def authenticate_header(self, request: Request) -> str:
-        """Name the scheme in answers of 401."""
-        return "Bearer"
-
-
-class CallerRequired(BasePermission):
-    """Let known callers in, without loading their user."""
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        """Whether the caller is known; an unknown one was refused already."""
-        return isinstance(request.auth, Caller)
 
 
 class CallerView(APIView):
@@ -141,7 +109,7 @@ class TokenSerializer(serializers.Serializer[Any]):
 class TokenPageSerializer(serializers.Serializer[Any]):
     """A page of API tokens, newest first."""
 
-    data = TokenSerializer(many=True)
+    data = TokenSerializer(many=True)  # type: ignore[assignment]
     next_cursor = serializers.CharField(allow_null=True)
 
 
@@ -206,9 +174,7 @@ class TokensView(CallerView):
         """List the tokens that are not revoked, newest first."""
         known_query(request.query_params, "limit", "cursor")
         ask = page_ask(request.query_params)
-        tokens = selectors.tokens_of(
-            self.caller.user_id, limit=ask.limit + 1, before=ask.cursor and UUID(ask.cursor.id)
-        )
+        tokens = selectors.tokens_of(self.caller.user_id, limit=ask.limit + 1, before=_token_before(ask.cursor))
         return Response(
             page_document(
                 tokens,
@@ -276,22 +242,15 @@ def _token_document(token: ApiToken) -> dict[str, Any]:
     }
 
 
+def _token_before(cursor: Cursor | None) -> UUID | None:
+    try:
+        return None if cursor is None else UUID(cursor.id)
+    except ValueError:
+        raise field_invalid("cursor", "is not a cursor of this list") from None
+
+
 def _instant(text: str | None) -> int | None:
     try:
         return None if text is None else parse_rfc3339(text)
     except ValueError:
         raise field_invalid("expires_at", "must be an RFC 3339 time with an offset") from None
-
-
-class CallerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """Tell the schema how callers are known."""
-
-    target_class = "accounts.api.CallerAuthentication"
-    name = ("token", "session")
-
-    def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:
-        """Return both ways: a bearer token, or the session's cookie."""
-        return [
-            {"type": "http", "scheme": "bearer", "description": "An API token"},
-            {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME},
-        ]

@@ -26,7 +26,7 @@ SELECT t.id, t.user_id, t.scopes, t.ledgers, t.ips, t.expires_at_ms, t.revoked_a
        u.is_active, u.banned_at_ms IS NOT NULL, {DB_NOW_MS_SQL}
 FROM accounts_apitoken t JOIN accounts_user u ON u.id = t.user_id
 WHERE t.secret_hash = %s
-"""  # noqa: S608
+"""
 _MARK_USED = """
 UPDATE accounts_apitoken SET last_used_at_ms = %s
 WHERE id = %s AND (last_used_at_ms IS NULL OR last_used_at_ms < %s)

@@ -5,49 +5,48 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
-from django.contrib.sessions.backends.cached_db import SessionStore as CachedDbStore
+from django.conf import settings
+from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
+from django.core.cache import caches
 from redis.exceptions import RedisError
 
 from kernel.metrics import count
 
 log = structlog.get_logger(__name__)
 
-# A log-out that could not reach the cache is undone by the copy there, so copies live briefly.
+# A log-out that could not reach the cache leaves a copy behind, so copies live briefly.
 _COPY_SECONDS = 30
 
 
-class SessionStore(CachedDbStore):
-    """Django's ``cached_db``, whose cache may be away at any moment without failing a request."""
+class SessionStore(DatabaseStore):
+    """Django's database sessions, read from a copy where there is one.
+
+    Django's own ``cached_db`` fails a request when the cache goes away between its read and its write.
+    """
 
     def load(self) -> dict[str, Any]:
-        """Return the session's data, from the copy when there is one."""
-        found = self._copy()
-        if found is not None:
-            return found
-        stored = self._get_session_from_db()
-        if not stored:
-            return {}
-        data: dict[str, Any] = self.decode(stored.session_data)
-        self._copy_keep(data)
+        """Return the session's data."""
+        copy = self._copy()
+        if copy is not None:
+            return copy
+        data: dict[str, Any] = super().load()
+        if data:
+            self._copy_keep(data)
         return data
 
-    def exists(self, session_key: str | None) -> bool:
-        """Tell from the database whether a key is taken."""
-        return bool(session_key) and super(CachedDbStore, self).exists(session_key)
-
     def save(self, must_create: bool = False) -> None:
-        """Store the session in the database, then renew its copy."""
-        super(CachedDbStore, self).save(must_create)
-        self._copy_keep(self._session)
+        """Store the session, then renew its copy."""
+        super().save(must_create)
+        self._copy_keep(dict(self.items()))
 
     def delete(self, session_key: str | None = None) -> None:
-        """End the session in the database, then drop its copy."""
-        super(CachedDbStore, self).delete(session_key)
-        key = self.session_key if session_key is None else session_key
-        if key is None:
+        """End the session, then drop its copy."""
+        ended = self.session_key if session_key is None else session_key
+        super().delete(session_key)
+        if ended is None:
             return
         try:
-            self._cache.delete(self.cache_key_prefix + key)
+            caches[settings.SESSION_CACHE_ALIAS].delete(_copy_name(ended))
         except (RedisError, OSError) as error:
             _cache_failed("delete", error)
 
@@ -55,18 +54,24 @@ class SessionStore(CachedDbStore):
         if self.session_key is None:
             return None
         try:
-            found: dict[str, Any] | None = self._cache.get(self.cache_key_prefix + self.session_key)
+            found: dict[str, Any] | None = caches[settings.SESSION_CACHE_ALIAS].get(_copy_name(self.session_key))
         except (RedisError, OSError) as error:
             _cache_failed("get", error)
             return None
         return found
 
     def _copy_keep(self, data: dict[str, Any]) -> None:
+        if self.session_key is None:
+            return
         seconds = min(_COPY_SECONDS, self.get_expiry_age(expiry=data.get("_session_expiry")))
         try:
-            self._cache.set(self.cache_key_prefix + self.session_key, data, seconds)
+            caches[settings.SESSION_CACHE_ALIAS].set(_copy_name(self.session_key), data, seconds)
         except (RedisError, OSError) as error:
             _cache_failed("set", error)
+
+
+def _copy_name(session_key: str) -> str:
+    return f"session:{session_key}"
 
 
 def _cache_failed(action: str, error: Exception) -> None:

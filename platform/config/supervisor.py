@@ -7,14 +7,12 @@ of it. Runtimes die with the supervisor, however it ends.
 
 import asyncio
 import contextlib
-import http.client
 import os
 import signal
-import socket
 import sys
 from collections.abc import Mapping
 
-from config import embedded
+from config import embedded, probes
 from config.programs import EmbeddedError
 from config.runtimes import Plan, platform_plan
 from config.screen import Screen
@@ -137,13 +135,13 @@ class Supervisor:
         clock = asyncio.get_running_loop().time
         note_s = clock() + NOT_READY_NOTE_S
         while not self._stopping.is_set():
-            answer = await asyncio.to_thread(_readyz, self._plan.port)
-            if answer is None:
+            problem = await asyncio.to_thread(probes.readiness_problem, self._plan.port)
+            if problem is None:
                 for line in (f"ready http://127.0.0.1:{self._plan.port}", *self._plan.greeting):
                     self._screen.plain(line.encode())
                 return
             if clock() > note_s:
-                self._say(f"not ready yet: {answer}")
+                self._say(f"not ready yet: {problem}")
                 note_s = clock() + NOT_READY_NOTE_S
             await self._pause(0.25)
 
@@ -161,7 +159,8 @@ def supervise(plan: Plan, *, environ: Mapping[str, str]) -> int:
         signal.signal(number, lambda *_: sys.exit(0))
     screen = Screen()
     try:
-        _require_free(plan.port)
+        if problem := probes.port_problem(plan.port):
+            raise SetUpError(problem)
         with embedded.start_missing(environ) as servers:
             if not servers.owned:
                 raise SetUpError(f"already running: process {embedded.running_pid(servers.data_dir)}")
@@ -175,28 +174,6 @@ def supervise(plan: Plan, *, environ: Mapping[str, str]) -> int:
     finally:
         screen.close()
     return 0
-
-
-def _require_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise SetUpError(f"port {port} is not free ({error.strerror}): set PORT to another one") from error
-
-
-def _readyz(port: int) -> str | None:
-    """Return None when the platform says that it is ready, else what it says instead."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-    try:
-        connection.request("GET", "/readyz")
-        response = connection.getresponse()
-        return None if response.status == 200 else f"{response.status} {response.read(400).decode(errors='replace')}"
-    except (OSError, http.client.HTTPException) as error:
-        return f"no answer ({error})"
-    finally:
-        connection.close()
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

@@ -14,6 +14,7 @@ class RealtimeConfig(AppConfig):
 
     def ready(self) -> None:
         """Open an event counter for each new user and tell users of their ban."""
-        from realtime import subscribers
+        from realtime import balances, subscribers
 
         subscribers.connect()
+        balances.connect()

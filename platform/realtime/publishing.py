@@ -11,7 +11,7 @@ from threading import Lock
 from typing import Any
 from uuid import UUID
 
-import msgpack
+import msgspec
 import redis
 import structlog
 from django.conf import settings
@@ -38,6 +38,12 @@ _failing = False
 def account_group(user_id: UUID, ledger: str | None) -> str:
     """Return the private group of a user's ledger; 'none' gathers the events without one."""
     return f"acct.{user_id.hex}.{ledger or 'none'}"
+
+
+def group_channel(group: str) -> str:
+    """Return the Redis channel of a group, as Channels' PubSub layer names it."""
+    layer: Any = settings.CHANNEL_LAYERS["default"]
+    return f"{layer['CONFIG']['prefix']}__group__{group}"
 
 
 def events_publish(numbered: Sequence[tuple[int, EventDraft]]) -> None:
@@ -74,11 +80,10 @@ def _send(messages: Iterable[tuple[str, dict[str, Any]]]) -> None:
     if time.monotonic() < _silent_until_s:
         count("realtime_hints_skipped")
         return
-    prefix = settings.CHANNEL_LAYERS["default"]["CONFIG"]["prefix"]
     try:
         pipeline = _redis().pipeline(transaction=False)
         for group, message in messages:
-            pipeline.publish(f"{prefix}__group__{group}", msgpack.packb(message))
+            pipeline.publish(group_channel(group), msgspec.msgpack.encode(message))
         pipeline.execute()
     except (redis.RedisError, OSError) as error:
         # Commits must not wait for a store that is away: the next ones skip it for a moment.

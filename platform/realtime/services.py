@@ -14,7 +14,14 @@ from kernel.clock import rfc3339
 from kernel.db import require_transaction, rows, run
 from realtime import publishing
 from realtime.events import EventDraft
-from realtime.statements import COUNTERS_LOCK, COUNTERS_RAISE, EVENTS_INSERT
+from realtime.statements import (
+    COUNTERS_LOCK,
+    COUNTERS_RAISE,
+    EVENTS_DELETE,
+    EVENTS_INSERT,
+    EXPIRING_LOCK,
+    FLOORS_RAISE,
+)
 
 _encoder = msgspec.json.Encoder()
 
@@ -77,6 +84,19 @@ def symbol_event_publish(*, type: str, payload: object, at_ms: int, version: int
     message = _encoder.encode({"channel": "symbols", "v": version, "type": type, "at": rfc3339(at_ms), "data": payload})
     subject = _subject(payload)
     transaction.on_commit(lambda: publishing.public_publish(f"{type}/{subject}", message.decode()))
+
+
+@transaction.atomic
+def events_expire(*, before_ms: int) -> int:
+    """Remove events older than an instant; floors are raised first, so that a cursor knows what it missed.
+
+    :return: how many events went
+    """
+    users = [user_id for (user_id,) in rows(EXPIRING_LOCK, [before_ms])]
+    if not users:
+        return 0
+    run(FLOORS_RAISE, [before_ms, users])
+    return run(EVENTS_DELETE, [users])
 
 
 def _numbered(drafts: Sequence[EventDraft]) -> list[int]:

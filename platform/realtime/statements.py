@@ -43,6 +43,28 @@ FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::smallint[], %s
     AS e(user_id, seq, book, type, version, payload, at_ms)
 """
 
+# Retention. An event that is newer than its successor by a clock's whim goes with it: numbers have no holes.
+EXPIRING_LOCK = """
+SELECT c.user_id FROM realtime_event_counter c
+WHERE EXISTS (
+    SELECT FROM realtime_event e
+    WHERE e.user_id = c.user_id AND e.seq = c.floor + 1 AND e.at_ms < %s)
+ORDER BY c.user_id FOR NO KEY UPDATE
+"""
+
+FLOORS_RAISE = """
+UPDATE realtime_event_counter c SET floor = old.seq
+FROM (
+    SELECT user_id, max(seq) AS seq FROM realtime_event WHERE at_ms < %s AND user_id = ANY(%s::uuid[])
+    GROUP BY user_id
+) AS old WHERE old.user_id = c.user_id
+"""
+
+EVENTS_DELETE = """
+DELETE FROM realtime_event e USING realtime_event_counter c
+WHERE c.user_id = e.user_id AND e.seq <= c.floor AND c.user_id = ANY(%s::uuid[])
+"""
+
 
 def event_params(user_id: UUID, drafts: Sequence[EventDraft]) -> dict[str, Any]:
     """Return the parameters of :data:`EVENT_CTES` for one user's events, in their order."""

@@ -193,8 +193,8 @@ ALLAUTH_USER_CODE_FORMAT = {"numeric": True, "length": 6, "dashed": False}
 
 # --- REST -----------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.CallerAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["accounts.api.CallerRequired"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.CallerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.authentication.CallerRequired"],
     "DEFAULT_RENDERER_CLASSES": ["kernel.http.MsgspecRenderer"],
     "DEFAULT_PARSER_CLASSES": ["kernel.http.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

@@ -45,14 +45,17 @@ export const useLive = defineStore("live", () => {
     await Promise.all([wallets.read(), orders.read(), symbols.read()]);
   }
 
-  function openStreams(): void {
-    prices = new QuotesStream({
+  function openQuotes(): QuotesStream {
+    return new QuotesStream({
       url: socketUrl("/ws/quotes/"),
       onTicks: quotes.apply,
       onFeed: symbols.setState,
       onState: (state) => { connection.setQuotes(state); },
     });
-    account = new AccountStream({
+  }
+
+  function openAccount(): AccountStream {
+    return new AccountStream({
       url: socketUrl("/ws/v1/"),
       lastSeq: eventsLastSeq,
       eventsAfter,
@@ -68,16 +71,17 @@ export const useLive = defineStore("live", () => {
   async function start(): Promise<void> {
     if (account) return;
     failed.value = false;
-    openStreams();
+    const [events, ticks] = [openAccount(), openQuotes()];
+    [account, prices] = [events, ticks];
     try {
-      await Promise.all([clock.start(), account?.start()]);
+      await Promise.all([clock.start(), events.start()]);
     } catch {
       stop();
       failed.value = true;
       return;
     }
-    prices?.start();
-    unwatch = watch(() => (symbols.list ?? []).map((each) => each.code), (codes) => { prices?.watch(codes); }, { immediate: true });
+    ticks.start();
+    unwatch = watch(() => (symbols.list ?? []).map((each) => each.code), (codes) => { ticks.watch(codes); }, { immediate: true });
     poll = setInterval(() => void symbols.read().catch(() => undefined), SYMBOLS_EVERY_MS);
     started.value = true;
   }

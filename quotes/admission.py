@@ -1,0 +1,293 @@
+"""The write of the quote path: a batch of ticks becomes part of the log, in one transaction."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import structlog
+from django.db import connection, transaction
+
+from kernel import db
+from kernel.clock import DB_NOW_MS_SQL, rfc3339
+from kernel.metrics import count
+from kernel.money import format_scaled
+from quotes import statements
+from quotes.domain import (
+    ADMISSION,
+    CANDLE_INTERVALS_S,
+    Admission,
+    AdmittedTick,
+    Head,
+    RaiseCause,
+    RawTick,
+    RecentTicks,
+    RefusedTick,
+    admit,
+    candles_of,
+)
+from quotes.publishing import publish
+
+log = structlog.get_logger(__name__)
+
+_SAMPLES_PER_BATCH = 3
+
+
+class LeadershipLostError(Exception):
+    """Another parser wrote to a symbol's log: this one no longer leads and must stop writing."""
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolTerms:
+    """What admission needs of a symbol."""
+
+    symbol_id: int
+    code: str
+    feed: str
+    source: str
+    price_scale: int
+    price_source: str
+    revision: int
+
+
+@dataclass(slots=True)
+class SymbolLog:
+    """A parser's side of a symbol's log: the sequence it wrote last, and what it must not admit twice."""
+
+    terms: SymbolTerms
+    seq: int | None = None
+    recent: RecentTicks = field(default_factory=RecentTicks)
+
+
+@dataclass(slots=True)
+class AdmittedBatch:
+    """What a batch did, by symbol id."""
+
+    by_symbol: dict[int, Admission]
+
+    @property
+    def admitted(self) -> int:
+        """How many ticks were admitted."""
+        return sum(len(result.admitted) for result in self.by_symbol.values())
+
+    @property
+    def refused(self) -> list[RefusedTick]:
+        """All ticks that were refused."""
+        return [tick for result in self.by_symbol.values() for tick in result.refused]
+
+
+def ticks_admit(
+    *, batch: Mapping[int, Sequence[RawTick]], logs: Mapping[int, SymbolLog], heartbeat_ms: int
+) -> AdmittedBatch:
+    """Judge and store ticks by symbol id; they are durable before anyone can trade on them.
+
+    One transaction: heads locked by symbol, compare-and-set of seq, COPY of the ticks, candles, heads, raises.
+
+    :param logs: the caller's side of each symbol's log; advanced only when the transaction commits
+    :param heartbeat_ms: receive time of the newest packet of the connection that carries these symbols
+    :raises LeadershipLostError: when a head's seq is not the one this parser wrote last; nothing is written
+    """
+    with transaction.atomic(durable=True):
+        heads = _heads_locked(batch, logs)
+        results = {}
+        for symbol_id, ticks in sorted(batch.items()):
+            terms = logs[symbol_id].terms
+            results[symbol_id] = admit(
+                head=heads[symbol_id],
+                ticks=ticks,
+                recent=logs[symbol_id].recent,
+                price_source=terms.price_source,
+                scale=terms.price_scale,
+            )
+        _ticks_copy(results, logs)
+        _candles_write(results)
+        _heads_write(results, heads, heartbeat_ms)
+        refusals_record(
+            [(logs[symbol_id].terms.feed, tick) for symbol_id, result in results.items() for tick in result.refused]
+        )
+        if any(result.admitted for result in results.values()):
+            db.run("NOTIFY watermark")
+    for symbol_id, result in results.items():
+        logs[symbol_id].seq = result.head.seq
+    _publish(results, logs)
+    return AdmittedBatch(results)
+
+
+def _heads_locked(batch: Mapping[int, Sequence[RawTick]], logs: Mapping[int, SymbolLog]) -> dict[int, Head]:
+    heads = {row[0]: Head(*row[1:]) for row in db.rows(statements.HEADS_LOCK, {"ids": sorted(batch)})}
+    for symbol_id, head in heads.items():
+        expected = logs[symbol_id].seq
+        if expected is not None and expected != head.seq:
+            raise LeadershipLostError(f"{logs[symbol_id].terms.code} is at {head.seq}, not at {expected}")
+    return heads
+
+
+def _ticks_copy(results: Mapping[int, Admission], logs: Mapping[int, SymbolLog]) -> None:
+    rows = [
+        (symbol_id, tick.seq, tick.at_ms, tick.recv_ms, tick.bid, tick.ask, tick.price, logs[symbol_id].terms.revision)
+        for symbol_id, result in results.items()
+        for tick in result.admitted
+    ]
+    if not rows:
+        return
+    with connection.cursor() as cursor, cursor.copy(statements.TICKS_COPY) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def _candles_write(results: Mapping[int, Admission]) -> None:
+    candles = sorted(
+        (symbol_id, candle.interval_s, candle.start_ms, candle)
+        for symbol_id, result in results.items()
+        for candle in candles_of(((tick.at_ms, tick.price) for tick in result.admitted), CANDLE_INTERVALS_S.values())
+    )
+    if not candles:
+        return
+    db.run(
+        statements.CANDLES_UPSERT,
+        {
+            "ids": [row[0] for row in candles],
+            "intervals": [row[1] for row in candles],
+            "starts": [row[2] for row in candles],
+            "opens": [row[3].open for row in candles],
+            "highs": [row[3].high for row in candles],
+            "lows": [row[3].low for row in candles],
+            "closes": [row[3].close for row in candles],
+            "counts": [row[3].ticks for row in candles],
+        },
+    )
+
+
+def _heads_write(results: Mapping[int, Admission], before: Mapping[int, Head], heartbeat_ms: int) -> None:
+    ids = sorted(results)
+    heads = [results[symbol_id].head for symbol_id in ids]
+    db.run(
+        statements.HEADS_WRITE,
+        {
+            "ids": ids,
+            "seqs": [head.seq for head in heads],
+            "tick_at_ms": [head.tick_at_ms for head in heads],
+            "prices": [head.tick_price for head in heads],
+            "recv_ms": [head.tick_recv_ms for head in heads],
+            "watermarks": [head.watermark_ms for head in heads],
+            "candidates": [head.candidate_price for head in heads],
+            "candidate_ms": [head.candidate_recv_ms for head in heads],
+            "candidate_packets": [head.candidate_packet for head in heads],
+            "heartbeats": [heartbeat_ms for _ in heads],
+        },
+    )
+    raised = [symbol_id for symbol_id in ids if results[symbol_id].head.watermark_ms > before[symbol_id].watermark_ms]
+    if raised:
+        raises_write({symbol_id: results[symbol_id].head for symbol_id in raised}, RaiseCause.TICK)
+
+
+def raises_write(heads: Mapping[int, Head], cause: RaiseCause) -> None:
+    """Store raised watermarks with their cause; every raise is on record."""
+    db.run(
+        statements.RAISES_WRITE,
+        {
+            "ids": list(heads),
+            "watermarks": [head.watermark_ms for head in heads.values()],
+            "causes": [int(cause)] * len(heads),
+            "seqs": [head.seq for head in heads.values()],
+        },
+    )
+
+
+def watermarks_raise_to_expiry(*, targets: Mapping[int, int]) -> int:
+    """Raise watermarks to overdue expiries (cause 3), in a committed step of its own before anything is decided.
+
+    The database clock, read after the locks, must be past expiry and grace. A parser whose batch waited for the lock
+    finds its ticks refused as late: it is fenced off.
+
+    :param targets: expiry in Unix milliseconds by symbol id
+    :return: how many symbols were raised
+    """
+    with transaction.atomic(durable=True):
+        heads = {row[0]: Head(*row[1:]) for row in db.rows(statements.HEADS_LOCK, {"ids": sorted(targets)})}
+        clock = db.row(f"SELECT {DB_NOW_MS_SQL}")
+        assert clock is not None
+        raised = {
+            symbol_id: replace(head, watermark_ms=targets[symbol_id])
+            for symbol_id, head in heads.items()
+            if head.watermark_ms < targets[symbol_id] and targets[symbol_id] + ADMISSION.grace_ms < clock[0]
+        }
+        if raised:
+            db.run(
+                statements.FENCE_RAISE,
+                {"ids": list(raised), "watermarks": [head.watermark_ms for head in raised.values()]},
+            )
+            raises_write(raised, RaiseCause.SETTLEMENT)
+    return len(raised)
+
+
+def heartbeats_record(*, heartbeats: Mapping[int, int]) -> None:
+    """Record upstream traffic by symbol id, and raise watermarks to the grace before it (cause 2)."""
+    if not heartbeats:
+        return
+    ids = sorted(heartbeats)
+    db.run(
+        statements.HEARTBEATS_WRITE,
+        {"ids": ids, "heartbeats": [heartbeats[key] for key in ids], "grace_ms": ADMISSION.grace_ms},
+    )
+
+
+def refusals_record(refused: Iterable[tuple[str, RefusedTick]]) -> None:
+    """Count refused ticks by feed, source and reason, and keep a few as samples."""
+    refused = list(refused)
+    if not refused:
+        return
+    counts: Counter[tuple[str, str, str]] = Counter()
+    newest: dict[tuple[str, str, str], RawTick] = {}
+    for feed, tick in refused:
+        key = (feed, tick.tick.source[:64], tick.reason.value)
+        counts[key] += 1
+        newest[key] = tick.tick
+        count("ticks_refused", feed=feed, reason=tick.reason.value)
+    keys = sorted(counts)
+    db.run(
+        statements.REFUSALS_COUNT,
+        {
+            "feeds": [key[0] for key in keys],
+            "sources": [key[1] for key in keys],
+            "reasons": [key[2] for key in keys],
+            "counts": [counts[key] for key in keys],
+            "at": [newest[key].recv_ms for key in keys],
+        },
+    )
+    sampled = keys[:_SAMPLES_PER_BATCH]
+    db.run(
+        statements.REFUSALS_SAMPLE,
+        {
+            "feeds": [key[0] for key in sampled],
+            "sources": [key[1] for key in sampled],
+            "reasons": [key[2] for key in sampled],
+            "src": [newest[key].src_ms for key in sampled],
+            "recv": [newest[key].recv_ms for key in sampled],
+            "details": [_detail(newest[key]) for key in sampled],
+        },
+    )
+
+
+def _detail(tick: RawTick) -> str:
+    return f"bid {tick.bid} ask {tick.ask} last {tick.last} id {tick.source_id}"[:300]
+
+
+def _publish(results: Mapping[int, Admission], logs: Mapping[int, SymbolLog]) -> None:
+    """Tell the gateways; the log is the record, so a lost message loses nothing but time."""
+    ticks = [
+        _tick_message(logs[symbol_id].terms, tick) for symbol_id, result in results.items() for tick in result.admitted
+    ]
+    if ticks:
+        publish("ticks", json.dumps({"ticks": ticks}, separators=(",", ":")).encode())
+
+
+def _tick_message(terms: SymbolTerms, tick: AdmittedTick) -> dict[str, object]:
+    return {
+        "symbol": terms.code,
+        "seq": tick.seq,
+        "at": rfc3339(tick.at_ms),
+        "price": format_scaled(tick.price, terms.price_scale),
+    }

@@ -1,0 +1,55 @@
+"""Messages from the parser to the gateways, by Redis; losing one loses nothing but time."""
+
+from __future__ import annotations
+
+import time
+from threading import Lock
+
+import redis
+import structlog
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from kernel.metrics import count
+
+log = structlog.get_logger(__name__)
+
+TICKS_CHANNEL = "ticks"
+FEED_CHANNEL = "feed"
+_PAUSE_AFTER_FAILURE_S = 1.0
+
+_lock = Lock()
+_client: redis.Redis | None = None
+_silent_until_s = 0.0
+_failing = False
+
+
+def publish(channel: str, message: bytes) -> None:
+    """Publish a message; a store that is away is told once, counted, and skipped for a moment."""
+    global _silent_until_s, _failing  # noqa: PLW0603
+    if time.monotonic() < _silent_until_s:
+        count("quotes_published_skipped", channel=channel)
+        return
+    try:
+        _redis().publish(channel, message)
+    except (redis.RedisError, OSError) as error:
+        _silent_until_s = time.monotonic() + _PAUSE_AFTER_FAILURE_S
+        count("quotes_published_failed", channel=channel)
+        if not _failing:
+            log.warning("quotes_publish_failing", error=str(error))
+        _failing = True
+        return
+    if _failing:
+        log.info("quotes_publish_restored")
+    _failing = False
+
+
+def _redis() -> redis.Redis:
+    global _client  # noqa: PLW0603
+    with _lock:
+        if _client is None:
+            _client = redis.Redis.from_url(
+                settings.REDIS_URL, socket_connect_timeout=0.5, socket_timeout=0.5, retry=Retry(NoBackoff(), 1)
+            )
+        return _client

@@ -1,0 +1,73 @@
+"""SQL of the quote path: each statement serves a whole batch."""
+
+from __future__ import annotations
+
+from kernel.clock import DB_NOW_MS_SQL
+
+HEADS_LOCK = """
+SELECT symbol_id, seq, tick_at_ms, tick_price, tick_recv_ms, watermark_ms,
+       candidate_price, candidate_recv_ms, candidate_packet
+FROM quotes_symbol_head WHERE symbol_id = ANY(%(ids)s) ORDER BY symbol_id FOR NO KEY UPDATE"""
+
+TICKS_COPY = """
+COPY quotes_tick (symbol_id, seq, at_ms, received_at_ms, bid, ask, price, revision) FROM STDIN"""
+
+CANDLES_UPSERT = """
+INSERT INTO quotes_candle AS candle (symbol_id, interval_s, start_ms, open, high, low, close, ticks)
+SELECT * FROM unnest(%(ids)s::int[], %(intervals)s::int[], %(starts)s::bigint[], %(opens)s::bigint[],
+                     %(highs)s::bigint[], %(lows)s::bigint[], %(closes)s::bigint[], %(counts)s::int[])
+ON CONFLICT (symbol_id, interval_s, start_ms) DO UPDATE SET
+    high = greatest(candle.high, excluded.high), low = least(candle.low, excluded.low),
+    close = excluded.close, ticks = candle.ticks + excluded.ticks"""
+
+HEADS_WRITE = """
+UPDATE quotes_symbol_head AS head SET
+    seq = new.seq, tick_at_ms = new.tick_at_ms, tick_price = new.tick_price, tick_recv_ms = new.tick_recv_ms,
+    watermark_ms = new.watermark_ms, candidate_price = new.candidate_price,
+    candidate_recv_ms = new.candidate_recv_ms, candidate_packet = new.candidate_packet,
+    heartbeat_ms = greatest(head.heartbeat_ms, new.heartbeat_ms)
+FROM unnest(%(ids)s::int[], %(seqs)s::bigint[], %(tick_at_ms)s::bigint[], %(prices)s::bigint[], %(recv_ms)s::bigint[],
+            %(watermarks)s::bigint[], %(candidates)s::bigint[], %(candidate_ms)s::bigint[],
+            %(candidate_packets)s::bigint[], %(heartbeats)s::bigint[])
+    AS new(symbol_id, seq, tick_at_ms, tick_price, tick_recv_ms, watermark_ms, candidate_price, candidate_recv_ms,
+           candidate_packet, heartbeat_ms)
+WHERE head.symbol_id = new.symbol_id"""
+
+# The instant of a raise is the database's, so that it compares with the settlements that it allows.
+RAISES_WRITE = f"""
+INSERT INTO quotes_watermark_raise (symbol_id, watermark_ms, cause, seq, raised_at_ms)
+SELECT *, {DB_NOW_MS_SQL}
+FROM unnest(%(ids)s::int[], %(watermarks)s::bigint[], %(causes)s::smallint[], %(seqs)s::bigint[])"""
+
+HEARTBEATS_WRITE = f"""
+WITH new AS (
+    SELECT * FROM unnest(%(ids)s::int[], %(heartbeats)s::bigint[]) AS new(symbol_id, heartbeat_ms)
+), locked AS MATERIALIZED (
+    SELECT head.symbol_id, head.seq, head.watermark_ms FROM quotes_symbol_head AS head
+    WHERE head.symbol_id = ANY(%(ids)s) ORDER BY head.symbol_id FOR NO KEY UPDATE
+), beaten AS (
+    UPDATE quotes_symbol_head AS head SET
+        heartbeat_ms = greatest(head.heartbeat_ms, new.heartbeat_ms),
+        watermark_ms = greatest(head.watermark_ms, new.heartbeat_ms - %(grace_ms)s)
+    FROM new JOIN locked USING (symbol_id) WHERE head.symbol_id = new.symbol_id
+    RETURNING head.symbol_id, head.seq, head.watermark_ms, locked.watermark_ms AS before
+)
+INSERT INTO quotes_watermark_raise (symbol_id, watermark_ms, cause, seq, raised_at_ms)
+SELECT symbol_id, watermark_ms, 2, seq, {DB_NOW_MS_SQL} FROM beaten WHERE watermark_ms > before"""
+
+FENCE_RAISE = """
+UPDATE quotes_symbol_head AS head SET watermark_ms = new.watermark_ms
+FROM unnest(%(ids)s::int[], %(watermarks)s::bigint[]) AS new(symbol_id, watermark_ms)
+WHERE head.symbol_id = new.symbol_id"""
+
+REFUSALS_COUNT = """
+INSERT INTO quotes_refusal_count AS known (feed, source, reason, count, last_at_ms)
+SELECT * FROM unnest(%(feeds)s::text[], %(sources)s::text[], %(reasons)s::text[], %(counts)s::bigint[],
+                     %(at)s::bigint[])
+ON CONFLICT (feed, source, reason) DO UPDATE SET
+    count = known.count + excluded.count, last_at_ms = greatest(known.last_at_ms, excluded.last_at_ms)"""
+
+REFUSALS_SAMPLE = """
+INSERT INTO quotes_refused_sample (feed, source, reason, src_ms, recv_ms, detail)
+SELECT * FROM unnest(%(feeds)s::text[], %(sources)s::text[], %(reasons)s::text[], %(src)s::bigint[], %(recv)s::bigint[],
+                     %(details)s::text[])"""

@@ -1,0 +1,1 @@
+"""People, tokens, log-in and the admin."""
