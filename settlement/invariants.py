@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from quotes.domain import ADMISSION
-
-from kernel import db
 from kernel.clock import DB_NOW_MS_SQL
+from quotes.domain import ADMISSION
 
 # How long an order may stay open past expiry and grace before it counts as late.
 SETTLEMENT_LATE_MS = 15_000
@@ -83,13 +81,3 @@ CHECKS: dict[str, str] = {
         WHERE c.seq - c.floor <> (SELECT count(*) FROM realtime_event e
                                   WHERE e.user_id = c.user_id AND e.seq > c.floor AND e.seq <= c.seq)""",
 }
-
-
-def violations() -> dict[str, int]:
-    """Return the count of violations by invariant."""
-    counts = {}
-    for name, sql in CHECKS.items():
-        found = db.row(sql.replace("%%", "%"))
-        assert found is not None
-        counts[name] = int(found[0])
-    return counts

@@ -10,8 +10,6 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
-from quotes.domain import ADMISSION
-from quotes.services import watermarks_raise_to_expiry
 
 from kernel import db
 from kernel.metrics import count
@@ -19,6 +17,8 @@ from ledger.domain import AccountKind, Family, TransferDraft, house_account_id, 
 from ledger.locks import wallets_lock
 from ledger.selectors import WalletState, wallet_states
 from ledger.services import transfers_post
+from quotes.domain import ADMISSION
+from quotes.services import watermarks_raise_to_expiry
 from realtime.balances import balance_draft
 from realtime.events import EventDraft, payload_encoded
 from realtime.services import events_append

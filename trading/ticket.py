@@ -24,8 +24,9 @@ class OrderRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """POST /orders as the API guide defines it."""
 
     client_order_id: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._:-]{1,64}\Z")]
-    symbol: Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
-    direction: Annotated[str, msgspec.Meta(max_length=16)]
+    # What PostgreSQL cannot hold is no name of a symbol; any other unknown word is judged by admission.
+    symbol: Annotated[str, msgspec.Meta(pattern=r"^[^\x00\ud800-\udfff]{1,32}\Z")]
+    direction: str
     stake: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,15}(\.[0-9]+)?\Z", max_length=40)]
     ledger: str | msgspec.UnsetType = msgspec.UNSET
     wallet_id: UUID | msgspec.UnsetType = msgspec.UNSET

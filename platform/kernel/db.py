@@ -33,6 +33,24 @@ def run(sql: str, params: Params = ()) -> int:
         return int(cursor.rowcount)
 
 
+def violation_counts(checks: Mapping[str, str]) -> dict[str, int]:
+    """Run invariant queries, each of which counts its violations, in one snapshot.
+
+    :param checks: SQL by the invariant's name
+    """
+    counts = {}
+    outermost = not transaction.get_connection().in_atomic_block
+    with transaction.atomic():
+        # A caller's transaction has its own snapshot rules, and only the first statement may set them.
+        if outermost:
+            run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        for name, sql in checks.items():
+            found = row(sql)
+            assert found is not None
+            counts[name] = int(found[0])
+    return counts
+
+
 def require_transaction() -> None:
     """Refuse to work outside a transaction: a lock taken there would be gone at once.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from kernel import db
-
 CHECKS: dict[str, str] = {
     # Guarded balances of a book and currency are what the unguarded accounts gave, less what they took.
     "I-02 balances equal money in minus money out": """
@@ -57,13 +55,3 @@ CHECKS: dict[str, str] = {
                    OR (family IN ('demo.grant', 'demo.refill') AND book = 'demo')
                    OR (family = 'adjustment' AND book = 'real'))""",
 }
-
-
-def violations() -> dict[str, int]:
-    """Return the count of violations by invariant."""
-    counts = {}
-    for name, sql in CHECKS.items():
-        found = db.row(sql)
-        assert found is not None
-        counts[name] = int(found[0])
-    return counts

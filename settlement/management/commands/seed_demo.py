@@ -6,9 +6,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from quotes.services import demo_symbols_seed
 
 from accounts.services import user_ensure
+from quotes.services import demo_symbols_seed
 
 TRADERS = (("trader@example.com", "trader-demo-1"), ("trader2@example.com", "trader-demo-2"))
 OPERATOR = ("admin@example.com", "admin-demo-1")

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from kernel.db import violation_counts
 from ledger import invariants as ledger_invariants
 from settlement import invariants as order_invariants
 
@@ -22,7 +23,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print one line an invariant."""
-        found = ledger_invariants.violations() | order_invariants.violations()
+        found = violation_counts(ledger_invariants.CHECKS | order_invariants.CHECKS)
         for name, violations in sorted(found.items()):
             self.stdout.write(f"{name}: {violations}")
         if any(found.values()):

@@ -109,6 +109,7 @@ export const en = {
     emptyBody: "The first tick of {symbol} draws the first candle.",
     winsAbove: "wins above",
     winsBelow: "wins below",
+    entry: "Entry and break-even",
     expiry: "Expiry {time}",
     table: "Newest candles of {symbol}",
     start: "Start",

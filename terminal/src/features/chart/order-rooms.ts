@@ -1,7 +1,7 @@
 import type { IChartApi, ISeriesApi, ISeriesPrimitive, ISeriesPrimitiveAxisView, IPrimitivePaneView, Logical, SeriesAttachedParameter, Time } from "lightweight-charts";
 import type { Colours } from "./colours";
 import type { ChartWords, DrawnOrder, LastPrice } from "./port";
-import { drawLast, drawPin, drawResult, drawRoom, drawRules, type Place } from "./room-drawing";
+import { drawLast, drawPin, drawPlate, drawResult, drawRoom, drawRules, type Place } from "./room-drawing";
 
 type PaneRenderer = NonNullable<ReturnType<IPrimitivePaneView["renderer"]>>;
 type Target = Parameters<PaneRenderer["draw"]>[0];
@@ -65,12 +65,14 @@ export class OrderRooms implements ISeriesPrimitive<Time> {
   }
 
   timeAxisViews(): readonly ISeriesPrimitiveAxisView[] {
-    return this.open().map((order) => ({
+    const order = this.shown();
+    if (!order) return [];
+    return [{
       coordinate: () => this.x(order.expiresMs) ?? -1000,
       text: () => order.expiryText,
       textColor: () => this.colours.text,
       backColor: () => this.colours["line-strong"],
-    }));
+    }];
   }
 
   updateAllViews(): void {
@@ -116,12 +118,14 @@ export class OrderRooms implements ISeriesPrimitive<Time> {
   }
 
   private drawAbove(target: Target): void {
+    const shown = this.shown();
     target.useMediaCoordinateSpace(({ context, mediaSize }) => {
       for (const order of this.orders) {
         const place = this.placeOf(order);
         if (!place) continue;
         if (order.result === "open") {
           drawRules(context, mediaSize, place, order, this.colours);
+          if (order === shown) drawPlate(context, place, order, this.colours, this.words);
           drawPin(context, place, order, this.colours);
         } else {
           drawResult(context, place, order, this.colours);

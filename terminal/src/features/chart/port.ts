@@ -18,6 +18,7 @@ export interface DrawnOrder {
 export interface ChartWords {
   winsAbove: string;
   winsBelow: string;
+  entry: string;
 }
 
 export interface LastPrice {

@@ -107,6 +107,25 @@ function strokes(pen: Pen, colour: string, lines: readonly (readonly [number, nu
   pen.restore();
 }
 
+/** The plate that names the entry line, where the room is wide enough for it. */
+export function drawPlate(pen: Pen, place: Place, order: DrawnOrder, colours: Colours, words: ChartWords): void {
+  pen.font = `600 11px ${FONT}`;
+  const width = Math.ceil(pen.measureText(words.entry).width) + 16;
+  const right = Math.round(place.expiryX) - 8;
+  if (right - width < place.x + 16) return;
+  pen.beginPath();
+  pen.roundRect(right - width + 0.5, Math.round(place.y) - 9.5, width, 20, 4);
+  pen.fillStyle = colours.panel;
+  pen.fill();
+  pen.strokeStyle = colours[order.direction];
+  pen.lineWidth = 1;
+  pen.stroke();
+  pen.fillStyle = colours[order.direction];
+  pen.textAlign = "center";
+  pen.textBaseline = "middle";
+  pen.fillText(words.entry, right - width / 2, Math.round(place.y) + 1);
+}
+
 /** The entry: a ring with the direction's arrow. */
 export function drawPin(pen: Pen, { x, y }: Place, order: DrawnOrder, colours: Colours): void {
   const colour = colours[order.direction];

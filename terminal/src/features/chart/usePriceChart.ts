@@ -94,7 +94,7 @@ export function usePriceChart(element: Ref<HTMLElement | null>, symbol: SymbolRe
       widthMs: intervalMs(interval),
       compact,
       colours: readColours(),
-      words: { winsAbove: t("chart.winsAbove"), winsBelow: t("chart.winsBelow") },
+      words: { winsAbove: t("chart.winsAbove"), winsBelow: t("chart.winsBelow"), entry: t("chart.entry") },
       positionOf: (atMs) => feed.series.positionOf(atMs),
       onNearStart: () => void feed.older().catch(() => undefined),
       onLive: (now) => (live.value = now),
