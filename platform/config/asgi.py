@@ -8,6 +8,8 @@ from typing import Any
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
+# Each request runs on a thread of its own here, so connections outlive requests in a pool only.
+os.environ.setdefault("DATABASE_POOL_SIZE", "12")
 
 django_application = get_asgi_application()
 

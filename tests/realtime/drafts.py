@@ -20,3 +20,10 @@ def append(user_id: UUID, *books: str) -> list[int]:
     """Store one event for each book in one transaction and return their numbers."""
     with transaction.atomic():
         return events_append([draft(user_id, book, number) for number, book in enumerate(books)])
+
+
+def append_large(user_id: UUID, *, events: int, size: int) -> None:
+    """Store events of ``size`` bytes each in one transaction."""
+    payload = b'{"text":"%s"}' % (b"x" * size)
+    with transaction.atomic():
+        events_append([EventDraft(user_id, "demo", "test.large", payload, wall_ms()) for _ in range(events)])

@@ -1,5 +1,6 @@
 import { CandlestickSeries, ColorType, createChart, CrosshairMode, type CandlestickData, type IChartApi, type ISeriesApi, type UTCTimestamp } from "lightweight-charts";
 import type { Candle } from "@/lib/candles";
+import { formatAmount } from "@/lib/money";
 import { toPlotted } from "@/lib/price";
 import type { Colours } from "./colours";
 import { OrderRooms } from "./order-rooms";
@@ -8,6 +9,8 @@ import type { ChartOptions, ChartPort, DrawnOrder, LastPrice } from "./port";
 const NEAR_START_BARS = 40;
 const LIVE_SLACK_BARS = -2;
 const MIN_SPACE_BARS = 10;
+const SPACE_MOST = 0.4;
+const SPACE_OPEN = 0.2;
 
 /** Candles and orders drawn by TradingView Lightweight Charts. */
 export class LightweightChart implements ChartPort {
@@ -20,7 +23,7 @@ export class LightweightChart implements ChartPort {
   constructor(element: HTMLElement, private readonly options: ChartOptions) {
     this.chart = createChart(element, {
       autoSize: true,
-      localization: { locale: "en-GB" },
+      localization: { locale: "en-GB", priceFormatter: (price: number) => formatAmount(price.toFixed(options.scale)) },
       crosshair: { mode: CrosshairMode.Normal },
       handleScale: { axisPressedMouseMove: { time: true, price: false } },
       kineticScroll: { touch: true, mouse: false },
@@ -56,8 +59,9 @@ export class LightweightChart implements ChartPort {
     const end = this.options.positionOf(this.lastMs);
     const needed = orders.filter((each) => each.result === "open").map((each) => this.options.positionOf(each.expiresMs) - end + 3);
     const range = this.chart.timeScale().getVisibleLogicalRange();
-    const most = range ? (range.to - range.from) * 0.45 : MIN_SPACE_BARS;
-    const space = Math.min(Math.max(MIN_SPACE_BARS, ...needed), Math.max(most, MIN_SPACE_BARS));
+    const bars = range ? range.to - range.from : 0;
+    const wanted = Math.max(0, ...needed.filter((each) => each <= bars * SPACE_MOST));
+    const space = Math.max(MIN_SPACE_BARS, wanted, needed.length > 0 ? bars * SPACE_OPEN : 0);
     this.rooms.setOrders(orders);
     if (this.live) this.chart.timeScale().applyOptions({ rightOffset: Math.ceil(space) });
   }

@@ -1,7 +1,9 @@
 import type { IChartApi, ISeriesApi, ISeriesPrimitive, ISeriesPrimitiveAxisView, IPrimitivePaneView, Logical, SeriesAttachedParameter, Time } from "lightweight-charts";
 import type { Colours } from "./colours";
 import type { ChartWords, DrawnOrder, LastPrice } from "./port";
-import { drawLast, drawPin, drawPlate, drawResult, drawRoom, drawRules, type Place } from "./room-drawing";
+import { drawLast, drawPin, drawPlate, drawResult, drawRoom, drawRules, drawWords, type Place } from "./room-drawing";
+
+const LABEL_HEIGHT = 20;
 
 type PaneRenderer = NonNullable<ReturnType<IPrimitivePaneView["renderer"]>>;
 type Target = Parameters<PaneRenderer["draw"]>[0];
@@ -56,8 +58,8 @@ export class OrderRooms implements ISeriesPrimitive<Time> {
   }
 
   priceAxisViews(): readonly ISeriesPrimitiveAxisView[] {
-    return this.open().map((order) => ({
-      coordinate: () => this.y(order.openPrice) ?? -100,
+    return this.labels().map(({ order, y }) => ({
+      coordinate: () => y,
       text: () => order.openText,
       textColor: () => this.colours[order.direction === "up" ? "on-up" : "on-down"],
       backColor: () => this.colours[order.direction === "up" ? "up-solid" : "down-solid"],
@@ -88,6 +90,23 @@ export class OrderRooms implements ISeriesPrimitive<Time> {
     return this.open().sort((a, b) => a.expiresMs - b.expiresMs)[0];
   }
 
+  /** Entry labels that fit beside the label of the last price, which always stays readable. */
+  private labels(): { order: DrawnOrder; y: number }[] {
+    const taken = this.last ? [this.y(this.last.price) ?? -100] : [];
+    const placed: { order: DrawnOrder; y: number }[] = [];
+    const shown = this.shown();
+    for (const order of this.open().sort((a, b) => Number(b === shown) - Number(a === shown))) {
+      let y = this.y(order.openPrice);
+      if (y === null) continue;
+      const near = taken.find((other) => Math.abs(other - (y ?? 0)) < LABEL_HEIGHT);
+      if (near !== undefined && order !== shown) continue;
+      if (near !== undefined) y = near + (y >= near ? LABEL_HEIGHT : -LABEL_HEIGHT);
+      taken.push(y);
+      placed.push({ order, y });
+    }
+    return placed;
+  }
+
   private x(atMs: number): number | null {
     const scale = this.chart?.timeScale();
     if (!scale) return null;
@@ -113,7 +132,7 @@ export class OrderRooms implements ISeriesPrimitive<Time> {
     const place = order ? this.placeOf(order) : null;
     if (!order || !place) return;
     target.useMediaCoordinateSpace(({ context, mediaSize }) => {
-      drawRoom(context, mediaSize, place, order, this.colours, this.words);
+      drawRoom(context, mediaSize, place, order, this.colours);
     });
   }
 
@@ -125,7 +144,10 @@ export class OrderRooms implements ISeriesPrimitive<Time> {
         if (!place) continue;
         if (order.result === "open") {
           drawRules(context, mediaSize, place, order, this.colours);
-          if (order === shown) drawPlate(context, place, order, this.colours, this.words);
+          if (order === shown) {
+            drawWords(context, mediaSize, place, order, this.colours, this.words);
+            drawPlate(context, mediaSize, place, order, this.colours, this.words);
+          }
           drawPin(context, place, order, this.colours);
         } else {
           drawResult(context, place, order, this.colours);

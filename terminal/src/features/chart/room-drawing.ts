@@ -39,8 +39,8 @@ function hatch(pen: Pen, left: number, right: number, top: number, bottom: numbe
   pen.restore();
 }
 
-/** The room of the shown order: tint where it wins, hatch where it loses, and the words for both. */
-export function drawRoom(pen: Pen, size: Size, place: Place, order: DrawnOrder, colours: Colours, words: ChartWords): void {
+/** The room of the shown order: tint where it wins, hatch where it loses. */
+export function drawRoom(pen: Pen, size: Size, place: Place, order: DrawnOrder, colours: Colours): void {
   const left = Math.round(place.x);
   const right = Math.max(left, Math.round(place.expiryX));
   const winning = wins(order, place.y, size.height);
@@ -48,7 +48,12 @@ export function drawRoom(pen: Pen, size: Size, place: Place, order: DrawnOrder, 
   pen.fillRect(left, winning.top, right - left, winning.bottom - winning.top);
   const [top, bottom] = order.direction === "up" ? [place.y, size.height] : [0, place.y];
   hatch(pen, left, right, top, bottom, colours.line);
-  if (right - left < 64) return;
+}
+
+/** What the shown order is and where it wins, above the grid so that no line crosses the words. */
+export function drawWords(pen: Pen, size: Size, place: Place, order: DrawnOrder, colours: Colours, words: ChartWords): void {
+  const left = Math.round(place.x);
+  if (place.expiryX - left < 64) return;
   pen.textBaseline = "alphabetic";
   pen.textAlign = "left";
   const y = order.direction === "up" ? 20 : size.height - 26;
@@ -108,10 +113,10 @@ function strokes(pen: Pen, colour: string, lines: readonly (readonly [number, nu
 }
 
 /** The plate that names the entry line, where the room is wide enough for it. */
-export function drawPlate(pen: Pen, place: Place, order: DrawnOrder, colours: Colours, words: ChartWords): void {
+export function drawPlate(pen: Pen, size: Size, place: Place, order: DrawnOrder, colours: Colours, words: ChartWords): void {
   pen.font = `600 11px ${FONT}`;
   const width = Math.ceil(pen.measureText(words.entry).width) + 16;
-  const right = Math.round(place.expiryX) - 8;
+  const right = Math.round(Math.min(place.expiryX, size.width)) - 8;
   if (right - width < place.x + 16) return;
   pen.beginPath();
   pen.roundRect(right - width + 0.5, Math.round(place.y) - 9.5, width, 20, 4);

@@ -1,11 +1,9 @@
 import { computed, onBeforeUnmount, onMounted, ref, shallowRef, watch, type Ref } from "vue";
 import { useI18n } from "vue-i18n";
 import { candlesRead } from "@/api/trading";
-import type { Order, SymbolRecord } from "@/api/schema";
+import type { SymbolRecord } from "@/api/schema";
 import { intervalMs, type Candle, type Interval } from "@/lib/candles";
-import { formatAmount } from "@/lib/money";
 import { toPlotted, toScaled } from "@/lib/price";
-import { clockUtc, parseInstant } from "@/lib/time";
 import { useClock } from "@/stores/clock";
 import { useConnection } from "@/stores/connection";
 import { useMarket } from "@/stores/market";
@@ -14,7 +12,8 @@ import { useQuotes } from "@/stores/quotes";
 import { CandleFeed } from "./candle-feed";
 import { onColours, readColours } from "./colours";
 import { LightweightChart } from "./lightweight";
-import type { ChartPort, DrawnOrder } from "./port";
+import { drawnOrder } from "./drawn-order";
+import type { ChartPort } from "./port";
 
 const CHECK_EVERY_MS = 10_000;
 const SETTLED_DRAWN = 6;
@@ -48,26 +47,9 @@ export function usePriceChart(element: Ref<HTMLElement | null>, symbol: SymbolRe
     },
   });
 
-  function drawn(order: Order): DrawnOrder | null {
-    if (order.open_price === null) return null;
-    const plotted = (price: string): number => toPlotted(toScaled(price, scale), scale);
-    return {
-      id: order.id,
-      direction: order.direction,
-      result: order.state,
-      openPrice: plotted(order.open_price),
-      openMs: parseInstant(order.accepted_at),
-      expiresMs: parseInstant(order.expires_at),
-      closePrice: order.close_price === null ? null : plotted(order.close_price),
-      label: `${t(`positions.direction.${order.direction}`)} ${formatAmount(order.stake)}`,
-      openText: formatAmount(order.open_price),
-      expiryText: t("chart.expiry", { time: clockUtc(parseInstant(order.expires_at)) }),
-    };
-  }
-
   const drawnOrders = computed(() => {
     const settled = orders.recent.filter((order) => order.symbol === symbol.code).slice(0, SETTLED_DRAWN);
-    return [...orders.openOnSymbol(symbol.code), ...settled].flatMap((order) => drawn(order) ?? []);
+    return [...orders.openOnSymbol(symbol.code), ...settled].flatMap((order) => drawnOrder(order, scale, t) ?? []);
   });
   const last = computed(() => {
     const tick = market.lastTick(symbol);
