@@ -125,6 +125,7 @@ class OrderListView(CallerView):
         return csrf_exempt(view)
 
     @extend_schema(
+        operation_id="orders_list",
         responses=OrderPageSerializer,
         parameters=[
             OpenApiParameter("state", str, enum=["open", "settled"]),
@@ -154,7 +155,11 @@ class OrderListView(CallerView):
         )
         return Response(document)
 
-    @extend_schema(request=OrderRequestSerializer, responses={201: OrderSerializer, 200: OrderSerializer})
+    @extend_schema(
+        operation_id="orders_place",
+        request=OrderRequestSerializer,
+        responses={201: OrderSerializer, 200: OrderSerializer},
+    )
     def post(self, request: Request) -> HttpResponse:
         """Place an order; a repeat of its client_order_id with the same terms answers 200."""
         return order_place_view(request._request)
@@ -163,7 +168,7 @@ class OrderListView(CallerView):
 class OrderDetailView(CallerView):
     """One order of the caller."""
 
-    @extend_schema(responses=OrderSerializer)
+    @extend_schema(operation_id="orders_retrieve", responses=OrderSerializer)
     def get(self, request: Request, order_id: UUID) -> Response:
         """Show an order."""
         caller = self.caller

@@ -19,7 +19,7 @@ app.conf.beat_schedule = {
 }
 
 
-@setup_logging.connect
+@setup_logging.connect  # type: ignore[untyped-decorator]
 def _logging(**_: Any) -> None:
     """Keep the logging that the settings configured."""
 
@@ -30,7 +30,7 @@ def _settlement_step() -> None:
     app.steps["worker"].add(SettlementStep)
 
 
-@app.on_after_finalize.connect
+@app.on_after_finalize.connect  # type: ignore[untyped-decorator]
 def _finalized(sender: Celery, **_: Any) -> None:
     """Add the loop once Django's applications are ready."""
     del sender

@@ -1,4 +1,4 @@
-import { createRouter, createWebHashHistory, type RouteRecordRaw } from "vue-router";
+import { createRouter, createWebHistory, type RouteRecordRaw } from "vue-router";
 import { useSession } from "./stores/session";
 
 const routes: RouteRecordRaw[] = [
@@ -27,7 +27,7 @@ const routes: RouteRecordRaw[] = [
   { path: "/:rest(.*)*", redirect: { name: "trade" } },
 ];
 
-export const router = createRouter({ history: createWebHashHistory(), routes });
+export const router = createRouter({ history: createWebHistory(), routes });
 
 /** Nobody sees trading without a session, and nobody logged in sees the log-in pages. */
 router.beforeEach(async (to) => {

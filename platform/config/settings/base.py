@@ -213,6 +213,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {"LedgerEnum": ["real", "demo", "tournament"]},
 }
 # Requests in a window, by group: (count, seconds, burst).
 RATE_LIMITS = {

@@ -181,7 +181,7 @@ export interface paths {
   "/api/v1/time": { get: Get<never, NoPath, { server_time: string }> };
   "/api/v1/symbols": { get: Get<{ limit?: number; cursor?: string }, NoPath, Page<SymbolRecord>> };
   "/api/v1/symbols/{code}/candles": {
-    get: Get<{ interval: string; from?: string; to?: string; limit?: number }, { code: string }, Page<CandleRecord>>;
+    get: Get<{ interval: string; from?: string; to?: string }, { code: string }, Page<CandleRecord>>;
   };
   "/api/v1/wallets": { get: Get<{ limit?: number; cursor?: string }, NoPath, Page<Wallet>> };
   "/api/v1/wallets/{id}/refill": {

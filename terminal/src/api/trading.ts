@@ -36,25 +36,28 @@ export function ordersList(query: OrdersQuery): Promise<Page<Order>> {
   return unwrap(http.GET("/api/v1/orders", { params: { query, path: {} } }));
 }
 
-/** Every open order, following the pages. */
-export async function ordersOpen(): Promise<Order[]> {
-  const found: Order[] = [];
-  let cursor: string | null = null;
+/** Read a list to its end, following the pages. */
+async function everyPage<T>(read: (cursor?: string) => Promise<Page<T>>): Promise<T[]> {
+  const found: T[] = [];
+  let cursor: string | undefined;
   do {
-    const page: Page<Order> = await ordersList({ state: "open", limit: 500, ...(cursor === null ? {} : { cursor }) });
+    const page: Page<T> = await read(cursor);
     found.push(...page.data);
-    cursor = page.next_cursor;
-  } while (cursor !== null);
+    cursor = page.next_cursor ?? undefined;
+  } while (cursor !== undefined);
   return found;
 }
 
-export async function symbolsList(): Promise<SymbolRecord[]> {
-  const page = await unwrap(http.GET("/api/v1/symbols", { params: { query: { limit: 500 }, path: {} } }));
-  return page.data;
+export function ordersOpen(): Promise<Order[]> {
+  return everyPage((cursor) => ordersList({ state: "open", limit: 500, ...(cursor === undefined ? {} : { cursor }) }));
+}
+
+export function symbolsList(): Promise<SymbolRecord[]> {
+  return everyPage((cursor) => unwrap(http.GET("/api/v1/symbols", { params: { query: cursor === undefined ? {} : { cursor }, path: {} } })));
 }
 
 export async function candlesRead(code: string, interval: string, from: string, to: string): Promise<CandleRecord[]> {
-  const params = { path: { code }, query: { interval, from, to, limit: 500 } };
+  const params = { path: { code }, query: { interval, from, to } };
   const page = await unwrap(http.GET("/api/v1/symbols/{code}/candles", { params }));
   return page.data;
 }
