@@ -1,5 +1,13 @@
 """Addresses of the market under /api/v1/."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from quotes import api
+
+urlpatterns = [
+    path("symbols", api.SymbolsView.as_view()),
+    path("symbols/<str:code>", api.SymbolView.as_view()),
+    path("symbols/<str:code>/ticks", api.TicksView.as_view()),
+    path("symbols/<str:code>/candles", api.CandlesView.as_view()),
+    path("symbols/<str:code>/payouts", api.PayoutsView.as_view()),
+]

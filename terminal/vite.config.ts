@@ -31,6 +31,7 @@ export default defineConfig(({ command }) => ({
     environment: "happy-dom",
     include: ["src/**/*.test.ts"],
     setupFiles: ["src/test-setup.ts"],
+    clearMocks: true,
     restoreMocks: true,
   },
 }));

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kernel.db import violation_counts
+from kernel.db import row, violation_counts
 from ledger import invariants as ledger_invariants
 from settlement import invariants as order_invariants
 
@@ -12,3 +12,25 @@ CHECKS = ledger_invariants.CHECKS | order_invariants.CHECKS
 def violations() -> dict[str, int]:
     """Return the invariants that do not hold, with their counts; empty when the books are sound."""
     return {name: count for name, count in violation_counts(CHECKS).items() if count}
+
+
+_COUNTED = (
+    "ledger_account",
+    "ledger_transfer",
+    "ledger_adjustment",
+    "trading_order",
+    "trading_order_open",
+    "realtime_event",
+    "realtime_event_counter",
+    "kernel_idempotencykey",
+)
+
+
+def fingerprint() -> dict[str, str]:
+    """Return a digest of every table that money and orders live in: equal when nothing has changed."""
+    found = {}
+    for table in _COUNTED:
+        digest = row(f"SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {table} AS t")
+        assert digest is not None
+        found[table] = digest[0]
+    return found

@@ -148,7 +148,10 @@ class Trader:
     def http(self, *, scopes: tuple[str, ...] = ("read", "trade"), ledgers: tuple[str, ...] | None = None) -> Client:
         """Return an HTTP client with an API token of its own, thus with rate limits of its own."""
         _, secret = token_create(user_id=self.user.id, scopes=scopes, ledgers=ledgers, now_ms=db_now_ms())
-        return Client(headers={"Authorization": f"Bearer {secret}"})
+        client = Client(headers={"Authorization": f"Bearer {secret}"})
+        # Threads may share a client from here on: what it makes once is made.
+        client.handler.load_middleware()
+        return client
 
 
 def trader_open(*, real: str = "0.00", verified: bool = True) -> Trader:

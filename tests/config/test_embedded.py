@@ -186,14 +186,15 @@ def test_a_folder_that_only_root_can_enter(folder: Path, capfd: pytest.CaptureFi
 def test_programs_that_only_root_can_reach_are_copied(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     identity = programs.server_identity(create=True)
     assert identity is not None
-    monkeypatch.setattr(programs, "reachable", lambda *_: False)
-
-    copied = programs.postgres_bin(identity, private=folder / "private")
+    with monkeypatch.context() as patch:
+        patch.setattr(programs, "reachable", lambda *_: False)
+        copied = programs.postgres_bin(identity, private=folder / "private")
+        again = programs.postgres_bin(identity, private=folder / "private")
 
     assert folder in copied.parents
     command = tethered([str(copied / "initdb"), "--version"], death_signal=signal.SIGKILL, identity=identity)
     assert "PostgreSQL" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert programs.postgres_bin(identity, private=folder / "private") == copied
+    assert again == copied
 
 
 @only_root

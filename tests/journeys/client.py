@@ -78,17 +78,26 @@ class AccountStream:
     def collect(self, *, until: int, kind: str, within_s: float) -> None:
         """Receive until ``until`` events of a kind are there."""
         deadline = time.monotonic() + within_s
-        assert self.socket is not None
         while sum(event["type"] == kind for event in self.events) < until:
-            left_s = deadline - time.monotonic()
-            assert left_s > 0, f"only {[event['type'] for event in self.events]}"
-            message = json.loads(self.socket.recv(timeout=left_s))
-            if message["type"] in ("ok", "pong"):
-                continue
-            assert message["channel"] == "account", message
-            assert message["prev_seq"] == self.cursor, (message["prev_seq"], self.cursor)
-            self.cursor = message["seq"]
-            self.events.append(message)
+            self._receive(deadline)
+
+    def collect_to(self, seq: int, *, within_s: float) -> None:
+        """Receive until the event with number ``seq`` is there."""
+        deadline = time.monotonic() + within_s
+        while self.cursor < seq:
+            self._receive(deadline)
+
+    def _receive(self, deadline: float) -> None:
+        left_s = deadline - time.monotonic()
+        assert self.socket is not None
+        assert left_s > 0, f"only {[event['type'] for event in self.events]}"
+        message = json.loads(self.socket.recv(timeout=left_s))
+        if message["type"] in ("ok", "pong"):
+            return
+        assert message["channel"] == "account", message
+        assert message["prev_seq"] == self.cursor, (message["prev_seq"], self.cursor)
+        self.cursor = message["seq"]
+        self.events.append(message)
 
 
 def recomputed(order: Mapping[str, Any], ticks: list[Mapping[str, Any]], max_tick_age_ms: int) -> tuple[str, str]:

@@ -5,13 +5,16 @@ import { parseInstant, toInstant } from "@/lib/time";
 
 const PAGE_CANDLES = 300;
 const CHECK_CANDLES = 8;
-const WIDEST_STEP = 64;
+const SEARCH_CANDLES = 4800;
+const SEARCHES_MOST = 8;
 
 export interface CandleFeedOptions {
   widthMs: number;
   scale: number;
   read: (from: string, to: string) => Promise<CandleRecord[]>;
   now: () => number;
+  /** Time of the newest tick, where one is known; after a long silence the newest page ends there. */
+  newestMs: () => number | null;
   /** Many candles changed: draw all of them. */
   onReset: (candles: readonly Candle[]) => void;
   /** The newest candle grew or a new one began. */
@@ -23,7 +26,8 @@ export class CandleFeed {
   readonly series: CandleSeries;
   private exhausted = false;
   private loading: Promise<void> | null = null;
-  private step = 1;
+  private reachMs = Number.POSITIVE_INFINITY;
+  private searches = 0;
   private stopped = false;
 
   constructor(private readonly options: CandleFeedOptions) {
@@ -36,11 +40,17 @@ export class CandleFeed {
 
   /** Read the newest page. */
   async begin(): Promise<void> {
+    const page = PAGE_CANDLES * this.options.widthMs;
     const end = this.options.now() + this.options.widthMs;
-    await this.take(end - PAGE_CANDLES * this.options.widthMs, end);
+    await this.take(end - page, end);
+    this.reachMs = end - page;
+    const newest = this.options.newestMs();
+    if (this.series.last || newest === null) return;
+    this.reachMs = newest + this.options.widthMs - page;
+    await this.take(this.reachMs, newest + this.options.widthMs);
   }
 
-  /** Read the page before the oldest candle; a symbol without ticks for long is searched in growing steps. */
+  /** Read the page before the oldest candle; where the symbol had no ticks for long, search further back. */
   older(): Promise<void> {
     const first = this.series.candles[0];
     if (this.exhausted || !first) return Promise.resolve();
@@ -62,10 +72,12 @@ export class CandleFeed {
 
   private async readOlder(before: number): Promise<void> {
     const count = this.series.candles.length;
-    await this.take(before - this.step * PAGE_CANDLES * this.options.widthMs, before);
-    if (this.series.candles.length > count) this.step = 1;
-    else if (this.step >= WIDEST_STEP) this.exhausted = true;
-    else this.step *= 8;
+    const end = Math.min(before, this.reachMs);
+    const from = end - (this.searches === 0 ? PAGE_CANDLES : SEARCH_CANDLES) * this.options.widthMs;
+    await this.take(from, end);
+    this.reachMs = from;
+    this.searches = this.series.candles.length > count ? 0 : this.searches + 1;
+    this.exhausted = this.searches > SEARCHES_MOST || from <= 0;
   }
 
   private async take(fromMs: number, toMs: number): Promise<void> {

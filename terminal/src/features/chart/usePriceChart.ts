@@ -36,6 +36,7 @@ export function usePriceChart(element: Ref<HTMLElement | null>, symbol: SymbolRe
     scale,
     read: (from, to) => candlesRead(symbol.code, interval, from, to),
     now: clock.now,
+    newestMs: () => market.lastTick(symbol)?.atMs ?? null,
     onReset: (candles) => {
       chart?.setCandles(candles);
       newest.value = candles.slice(-20);

@@ -1,0 +1,252 @@
+"""The database side of one feed: symbols, logs, writes and heartbeats, all on one thread and one session."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+import psycopg
+import structlog
+from django.db import Error as DjangoDatabaseError
+from django.db import connection
+
+from kernel import db
+from kernel.clock import DB_NOW_MS_SQL
+from quotes.adapters.upstream import Wanted
+from quotes.admission import SymbolLog, SymbolTerms, heartbeats_record, refusals_record, ticks_admit
+from quotes.domain import RawTick, RecentTicks, Refusal, RefusedTick
+from quotes.feeds import FeedSettings
+from quotes.inbox import Cargo
+from quotes.leadership import Leadership
+from quotes.receive_clock import ReceiveClock
+
+log = structlog.get_logger(__name__)
+
+# COPY speaks to the driver directly, so its errors come without Django's wrapping.
+DATABASE_ERRORS = (DjangoDatabaseError, psycopg.Error)
+PARTITIONS_EVERY_S = 3_600
+_REFUSALS_HELD = 5_000
+_UNKNOWN_NAMES = 200
+_OTHER = "(other)"
+
+_SYMBOLS = """
+SELECT symbol.id, symbol.code, symbol.feed, symbol.source, symbol.price_scale, symbol.price_source, symbol.revision,
+       head.tick_price
+FROM quotes_symbol AS symbol JOIN quotes_symbol_head AS head ON head.symbol_id = symbol.id
+WHERE symbol.feed = %(feed)s ORDER BY symbol.id"""
+
+_SEQS = "SELECT symbol_id, seq FROM quotes_symbol_head WHERE symbol_id = ANY(%(ids)s)"
+
+_NEWEST_TICKS = """
+SELECT head.symbol_id, tick.at_ms, tick.bid, tick.ask, tick.price
+FROM quotes_symbol_head AS head CROSS JOIN LATERAL (
+    SELECT at_ms, seq, bid, ask, price FROM quotes_tick
+    WHERE symbol_id = head.symbol_id ORDER BY at_ms DESC, seq DESC LIMIT 200
+) AS tick
+WHERE head.symbol_id = ANY(%(ids)s) ORDER BY head.symbol_id, tick.seq"""
+
+_PARTITIONS = """
+SELECT quotes_partition_ensure((now() AT TIME ZONE 'UTC')::date + ahead) FROM generate_series(-1, 3) AS ahead"""
+
+_STATUS = f"""
+INSERT INTO quotes_feed_status (feed, endpoint, connected, detail, last_packet_ms, clock_offset_ms,
+                                process_heartbeat_ms, pid)
+VALUES (%(feed)s, %(endpoint)s, %(connected)s, %(detail)s, %(last_packet_ms)s, %(clock_offset_ms)s, {DB_NOW_MS_SQL},
+        %(pid)s)
+ON CONFLICT (feed) DO UPDATE SET
+    endpoint = excluded.endpoint, connected = excluded.connected, detail = excluded.detail,
+    last_packet_ms = coalesce(excluded.last_packet_ms, quotes_feed_status.last_packet_ms),
+    clock_offset_ms = excluded.clock_offset_ms, process_heartbeat_ms = excluded.process_heartbeat_ms,
+    pid = excluded.pid"""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which of a feed's symbols a parser serves; an empty set means all. ``sources`` are upstream symbols."""
+
+    codes: frozenset[str] = frozenset()
+    sources: frozenset[str] = frozenset()
+
+    def serves(self, terms: SymbolTerms) -> bool:
+        """Whether a symbol is among the chosen."""
+        return (not self.codes or terms.code in self.codes) and (not self.sources or terms.source in self.sources)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a feed's connection is, once a second."""
+
+    connected: bool
+    detail: str
+    alive_ms: int | None
+    clock_offset_ms: int | None
+    clock_sane: bool
+
+
+class FeedWriter:
+    """Writes one feed's ticks while it leads. Every method runs on the feed's own thread."""
+
+    def __init__(self, *, settings: FeedSettings, clock: ReceiveClock, choice: Choice) -> None:
+        self.wanted: Mapping[str, Wanted] = {}
+        self._settings = settings
+        self._feed = settings.feed
+        self._clock = clock
+        self._choice = choice
+        self._leadership = Leadership(f"feed:{self._feed.name}", choice.sources or choice.codes)
+        self._logs: dict[int, SymbolLog] = {}
+        self._routes: dict[str, list[SymbolTerms]] = {}
+        self._refused: list[RefusedTick] = []
+        self._unknown: set[str] = set()
+        self._beaten_ms: int | None = None
+        self._partitioned_s = 0.0
+
+    def lead(self) -> bool:
+        """Try to become the feed's only writer; then learn where the logs stand from the database."""
+        if not self._leadership.take():
+            return False
+        self._anchor()
+        self._partitions_ensure()
+        self._logs = {}
+        self._symbols_read()
+        log.info("feed_leads", feed=self._feed.name, symbols=len(self._logs))
+        return True
+
+    def write(self, cargo: Cargo) -> None:
+        """Admit what was received.
+
+        :raises LeadershipLostError: when another parser has written, or the session that held the lock is gone
+        """
+        self._leadership_require()
+        self._refused.extend(cargo.refused)
+        batch: dict[int, list[RawTick]] = {}
+        for tick in cargo.ticks:
+            if not self._clock.trusted:
+                self._refused.append(RefusedTick(tick, Refusal.CLOCK))
+            else:
+                self._route(tick, batch)
+        if batch:
+            ticks_admit(batch=batch, logs=self._logs, heartbeat_ms=cargo.alive_ms or 0)
+        if len(self._refused) > _REFUSALS_HELD:
+            self._refusals_write()
+
+    def beat(self, report: Report) -> None:
+        """Do what is due each second: heartbeats, status, clock, counts, symbols, and the days ahead."""
+        self._leadership_require()
+        self._anchor()
+        if report.alive_ms is not None and report.alive_ms != self._beaten_ms:
+            if self._clock.trusted and report.clock_sane:
+                heartbeats_record(heartbeats=dict.fromkeys(self._logs, report.alive_ms))
+            self._beaten_ms = report.alive_ms
+        self._status_write(report)
+        self._refusals_write()
+        self._symbols_read()
+        self._partitions_ensure()
+
+    def leave(self) -> None:
+        """Give up the feed and the session, whatever state they are in."""
+        try:
+            self._leadership.leave()
+        except DATABASE_ERRORS as error:
+            log.info("feed_session_gone", feed=self._feed.name, error=str(error))
+        finally:
+            connection.close()
+
+    def _leadership_require(self) -> None:
+        if not self._leadership.held:
+            raise psycopg.OperationalError("the session that leads this feed is gone")
+
+    def _anchor(self) -> None:
+        if not self._clock.observe(_database_ms):
+            log.warning("feed_clock_stepped", feed=self._feed.name)
+
+    def _partitions_ensure(self) -> None:
+        now_s = self._clock.now_ms() / 1000
+        if now_s - self._partitioned_s > PARTITIONS_EVERY_S:
+            db.rows(_PARTITIONS)
+            self._partitioned_s = now_s
+
+    def _status_write(self, report: Report) -> None:
+        db.run(
+            _STATUS,
+            {
+                "feed": self._feed.name,
+                "endpoint": self._settings.endpoint[:300],
+                "connected": report.connected,
+                "detail": report.detail[:200],
+                "last_packet_ms": report.alive_ms,
+                "clock_offset_ms": report.clock_offset_ms,
+                "pid": os.getpid(),
+            },
+        )
+
+    def _route(self, tick: RawTick, batch: dict[int, list[RawTick]]) -> None:
+        routes = self._routes.get(self._feed.key(tick.source))
+        if routes is None:
+            self._refused.append(RefusedTick(tick, Refusal.UNKNOWN_SYMBOL))
+            return
+        for terms in routes:
+            serves = tick.last is not None if terms.price_source == "last" else tick.bid is not None or tick.serves_all
+            if serves:
+                batch.setdefault(terms.symbol_id, []).append(tick)
+
+    def _refusals_write(self) -> None:
+        refused, self._refused = self._refused, []
+        refusals_record((self._feed.name, self._named(one)) for one in refused)
+
+    def _named(self, refused: RefusedTick) -> RefusedTick:
+        """Keep the number of names that strangers can make us count by bounded."""
+        tick = refused.tick
+        if self._feed.key(tick.source) in self._routes or tick.source in self._unknown:
+            return refused
+        if len(self._unknown) < _UNKNOWN_NAMES:
+            self._unknown.add(tick.source)
+            return refused
+        other = RawTick(_OTHER, tick.packet, tick.src_ms, tick.recv_ms, tick.bid, tick.ask, tick.last, tick.source)
+        return RefusedTick(other, refused.reason)
+
+    def _symbols_read(self) -> None:
+        found: dict[int, tuple[SymbolTerms, int | None]] = {}
+        for *columns, tick_price in db.rows(_SYMBOLS, {"feed": self._feed.name}):
+            terms = SymbolTerms(*columns)
+            if self._choice.serves(terms):
+                found[terms.symbol_id] = (terms, tick_price)
+        if {key: log_.terms for key, log_ in self._logs.items()} == {key: terms for key, (terms, _) in found.items()}:
+            return
+        known = {key: log_ for key, log_ in self._logs.items() if key in found}
+        fresh = [key for key in found if key not in known]
+        self._logs = known | self._logs_read({key: found[key][0] for key in fresh})
+        for key, (terms, _) in found.items():
+            self._logs[key].terms = terms
+        self._routes, self.wanted = {}, {}
+        for terms, tick_price in found.values():
+            self._want(terms, tick_price)
+
+    def _want(self, terms: SymbolTerms, tick_price: int | None) -> None:
+        key = self._feed.key(terms.source)
+        self._routes.setdefault(key, []).append(terms)
+        routes = self._routes[key]
+        self.wanted = {
+            **self.wanted,
+            key: Wanted(
+                quotes=any(route.price_source == "mid" for route in routes),
+                trades=any(route.price_source == "last" for route in routes),
+                last_price=None if tick_price is None else Decimal(tick_price).scaleb(-terms.price_scale),
+            ),
+        }
+
+    def _logs_read(self, fresh: Mapping[int, SymbolTerms]) -> dict[int, SymbolLog]:
+        if not fresh:
+            return {}
+        ids = {"ids": sorted(fresh)}
+        recent = {key: RecentTicks() for key in fresh}
+        for symbol_id, at_ms, bid, ask, price in db.rows(_NEWEST_TICKS, ids):
+            recent[symbol_id].remember_key(at_ms, bid, ask, price)
+        return {key: SymbolLog(fresh[key], seq, recent[key]) for key, seq in db.rows(_SEQS, ids)}
+
+
+def _database_ms() -> int:
+    found = db.row(f"SELECT {DB_NOW_MS_SQL}")
+    assert found is not None
+    return int(found[0])

@@ -1,0 +1,61 @@
+"""The feeds that exist and their settings by environment: ``FEED_<NAME>_URL`` and ``FEED_<NAME>_TIME``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+class FeedSettingsError(ValueError):
+    """A feed is unknown, or its environment says something that no feed understands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A kind of source. ``folds_case`` means that it does not tell upper from lower case in symbols."""
+
+    name: str
+    endpoint: str = ""
+    folds_case: bool = False
+
+    def key(self, source: str) -> str:
+        """Return what two spellings of the same upstream symbol have in common."""
+        return source.casefold() if self.folds_case else source
+
+
+SIMULATOR = Feed("simulator")
+SCRIPT = Feed("script")
+BINANCE = Feed("binance", endpoint="wss://stream.binance.com:9443/stream", folds_case=True)
+FEEDS = {feed.name: feed for feed in (SIMULATOR, SCRIPT, BINANCE)}
+
+
+@dataclass(frozen=True, slots=True)
+class FeedSettings:
+    """Where a feed is and whose clock stamps its ticks."""
+
+    feed: Feed
+    override: str = ""
+    receive_time: bool = False
+
+    @property
+    def endpoint(self) -> str:
+        """The address in force."""
+        return self.override or self.feed.endpoint
+
+
+def feed_settings(name: str, environment: Mapping[str, str] | None = None) -> FeedSettings:
+    """Return the settings of a feed.
+
+    :raises FeedSettingsError: there is no such feed, or ``FEED_<NAME>_TIME`` is neither ``source`` nor ``receive``
+    """
+    environment = os.environ if environment is None else environment
+    feed = FEEDS.get(name)
+    if feed is None:
+        raise FeedSettingsError(f"there is no feed {name}; known: {', '.join(sorted(FEEDS))}")
+    variable = f"FEED_{name.upper()}_TIME"
+    stamped = environment.get(variable, "").strip().lower() or "source"
+    if stamped not in {"source", "receive"}:
+        raise FeedSettingsError(f"{variable} is {stamped!r}; it must be source or receive")
+    override = environment.get(f"FEED_{name.upper()}_URL", "").strip()
+    return FeedSettings(feed, override, receive_time=stamped == "receive")

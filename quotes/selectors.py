@@ -1,0 +1,212 @@
+"""Reads of the market: symbols with their state, ticks, candles, payouts. One or two statements each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kernel import db
+from kernel.clock import DB_NOW_MS_SQL
+from kernel.http.pages import Cursor
+from quotes import errors
+from quotes.domain import MarketState, market_state
+from quotes.models import PayoutChange, Symbol
+
+CUSTOM_FEEDS = frozenset({"simulator", "script"})
+
+_CODE = re.compile(r"[A-Z0-9._-]{1,32}\Z", re.ASCII)
+
+_MARKETS = f"""
+SELECT symbol.id, symbol.code, symbol.price_scale, symbol.operator_state, symbol.state_reason, symbol.max_tick_age_ms,
+       head.seq, head.tick_at_ms, head.tick_price, head.heartbeat_ms, {DB_NOW_MS_SQL}
+FROM quotes_symbol AS symbol JOIN quotes_symbol_head AS head ON head.symbol_id = symbol.id
+ORDER BY symbol.position, symbol.code"""
+
+_SYMBOLS = f"""
+SELECT symbol.id, symbol.code, symbol.price_scale, symbol.operator_state, symbol.state_reason, symbol.max_tick_age_ms,
+       head.seq, head.tick_at_ms, head.tick_price, head.heartbeat_ms, {DB_NOW_MS_SQL},
+       symbol.name, symbol.asset_class, symbol.feed, symbol.price_source, symbol.payout_percent,
+       symbol.min_stake_minor, symbol.max_stake_minor, symbol.min_duration_s, symbol.max_duration_s,
+       symbol.entry_rule, symbol.settlement_rule, coalesce(revision.endpoint, '')
+FROM quotes_symbol AS symbol
+JOIN quotes_symbol_head AS head ON head.symbol_id = symbol.id
+LEFT JOIN quotes_symbol_revision AS revision
+       ON revision.symbol_id = symbol.id AND revision.number = symbol.revision
+WHERE %(code)s::text IS NULL OR symbol.code = %(code)s::text
+ORDER BY symbol.position, symbol.code"""
+
+_LOG = f"""
+SELECT symbol.id, symbol.price_scale, head.tick_at_ms, head.watermark_ms, {DB_NOW_MS_SQL},
+       ARRAY(SELECT number FROM quotes_symbol_revision AS r WHERE r.symbol_id = symbol.id ORDER BY number),
+       ARRAY(SELECT price_scale FROM quotes_symbol_revision AS r WHERE r.symbol_id = symbol.id ORDER BY number)
+FROM quotes_symbol AS symbol JOIN quotes_symbol_head AS head ON head.symbol_id = symbol.id
+WHERE symbol.code = %(code)s"""
+
+# Ascending by time and arrival is ascending by seq: the log is monotonic in both. PostgreSQL keeps the digits of a
+# numeric as they were written, so bid and ask read as the feed sent them.
+_TICKS = """
+SELECT seq, at_ms, received_at_ms, bid::text, ask::text, price, revision FROM quotes_tick
+WHERE symbol_id = %(symbol_id)s AND at_ms >= %(from_ms)s AND at_ms < %(to_ms)s
+ORDER BY at_ms, seq LIMIT %(limit)s"""
+
+_CANDLES = """
+SELECT start_ms, open, high, low, close, ticks FROM quotes_candle
+WHERE symbol_id = %(symbol_id)s AND interval_s = %(interval_s)s AND start_ms >= %(from_ms)s AND start_ms < %(to_ms)s
+ORDER BY start_ms"""
+
+
+@dataclass(frozen=True, slots=True)
+class MarketRow:
+    """A symbol's newest tick and the state of its market now; the price is scaled by ``price_scale``."""
+
+    symbol_id: int
+    code: str
+    price_scale: int
+    state: MarketState
+    seq: int
+    tick_at_ms: int | None
+    tick_price: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolRow:
+    """A symbol's public terms; money in minor units."""
+
+    market: MarketRow
+    name: str
+    asset_class: str
+    feed: str
+    price_source: str
+    payout_percent: int
+    min_stake_minor: int
+    max_stake_minor: int
+    min_duration_s: int
+    max_duration_s: int
+    max_tick_age_ms: int
+    entry_rule: str
+    settlement_rule: str
+    feed_custom: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolLogRow:
+    """Where a symbol's log stands, read before its rows: what lies behind the watermark will not change."""
+
+    symbol_id: int
+    price_scale: int
+    tick_at_ms: int | None
+    watermark_ms: int
+    now_ms: int
+    scales: dict[int, int]
+
+    @property
+    def end_ms(self) -> int:
+        """Return an instant behind the newest tick and now; a tick may be a little ahead of our clock."""
+        return max(self.now_ms, self.tick_at_ms or 0) + 1
+
+    def is_closed(self, end_ms: int) -> bool:
+        """Whether no tick before an instant can come any more."""
+        return self.watermark_ms >= end_ms - 1 or (self.tick_at_ms is not None and self.tick_at_ms >= end_ms)
+
+
+def markets() -> list[MarketRow]:
+    """Return every symbol's newest tick and state, by one statement and the database's clock."""
+    return [_market(row) for row in db.rows(_MARKETS)]
+
+
+def symbols() -> list[SymbolRow]:
+    """Return all symbols in the order of lists."""
+    return [_symbol(row) for row in db.rows(_SYMBOLS, {"code": None})]
+
+
+def symbol_by_code(code: str) -> SymbolRow:
+    """Return a symbol.
+
+    :raises Problem: ``symbol.unknown``
+    """
+    found = db.row(_SYMBOLS, {"code": _known_shape(code)})
+    if found is None:
+        raise errors.symbol_unknown()
+    return _symbol(found)
+
+
+def symbol_log(code: str) -> SymbolLogRow:
+    """Return where a symbol's log stands.
+
+    :raises Problem: ``symbol.unknown``
+    """
+    found = db.row(_LOG, {"code": _known_shape(code)})
+    if found is None:
+        raise errors.symbol_unknown()
+    symbol_id, scale, tick_at_ms, watermark_ms, now_ms, revisions, scales = found
+    return SymbolLogRow(
+        symbol_id, scale, tick_at_ms, watermark_ms, now_ms, scales=dict(zip(revisions, scales, strict=True))
+    )
+
+
+def ticks_between(*, symbol_id: int, from_ms: int, to_ms: int, limit: int) -> list[tuple[Any, ...]]:
+    """Return ticks ascending by seq: seq, at_ms, received_at_ms, bid, ask, price, revision; ``to_ms`` is exclusive."""
+    return db.rows(_TICKS, {"symbol_id": symbol_id, "from_ms": from_ms, "to_ms": to_ms, "limit": limit})
+
+
+def candles_between(*, symbol_id: int, interval_s: int, from_ms: int, to_ms: int) -> list[tuple[Any, ...]]:
+    """Return candles by start: start_ms, open, high, low, close, ticks; ``to_ms`` is exclusive."""
+    return db.rows(_CANDLES, {"symbol_id": symbol_id, "interval_s": interval_s, "from_ms": from_ms, "to_ms": to_ms})
+
+
+def payout_changes(*, code: str, cursor: Cursor | None, limit: int) -> Sequence[PayoutChange]:
+    """Return changes of a symbol's payout, newest first.
+
+    :raises Problem: ``symbol.unknown``
+    """
+    symbol = Symbol.objects.filter(code=_known_shape(code)).only("id").first()
+    if symbol is None:
+        raise errors.symbol_unknown()
+    found = PayoutChange.objects.filter(symbol=symbol)
+    if cursor is not None:
+        number = int(cursor.id) if cursor.id.isdigit() else 0
+        found = found.filter(at_ms__lte=cursor.at).exclude(at_ms=cursor.at, id__gte=number)
+    return list(found.order_by("-at_ms", "-id")[:limit])
+
+
+def _known_shape(code: str) -> str:
+    if not _CODE.match(code):
+        raise errors.symbol_unknown()
+    return code
+
+
+def _market(row: Sequence[Any]) -> MarketRow:
+    symbol_id, code, scale, operator_state, reason, max_age, seq, tick_at_ms, tick_price, heartbeat_ms, now_ms = row[
+        :11
+    ]
+    state = market_state(
+        operator_state=operator_state,
+        state_reason=reason,
+        tick_at_ms=tick_at_ms,
+        heartbeat_ms=heartbeat_ms,
+        max_tick_age_ms=max_age,
+        now_ms=now_ms,
+    )
+    return MarketRow(symbol_id, code, scale, state, seq, tick_at_ms, tick_price)
+
+
+def _symbol(row: Sequence[Any]) -> SymbolRow:
+    name, asset_class, feed, source, payout, least, most, shortest, longest, entry, settlement, endpoint = row[11:]
+    return SymbolRow(
+        market=_market(row),
+        name=name,
+        asset_class=asset_class,
+        feed=feed,
+        price_source=source,
+        payout_percent=payout,
+        min_stake_minor=least,
+        max_stake_minor=most,
+        min_duration_s=shortest,
+        max_duration_s=longest,
+        max_tick_age_ms=row[5],
+        entry_rule=entry,
+        settlement_rule=settlement,
+        feed_custom=bool(endpoint) or feed in CUSTOM_FEEDS,
+    )

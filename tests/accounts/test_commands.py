@@ -1,0 +1,65 @@
+"""The commands of the contract about people, run as an operator runs them."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from accounts.callers import token_caller
+from accounts.domain import address_parsed
+from accounts.models import User
+from tests.accounts.people import person
+
+pytestmark = pytest.mark.django_db
+
+
+def _run(*arguments: str) -> str:
+    out = StringIO()
+    call_command(*arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_create_token_prints_the_token_and_nothing_else() -> None:
+    """Contract, commands: stdout holds one token, which works with the terms asked for."""
+    user = person()
+    printed = _run(
+        *("create_token", "--user", user.email.upper(), "--scopes", "read,trade"),
+        *("--ledgers", "demo", "--ips", "10.0.0.0/8,192.0.2.1"),
+    )
+    assert printed.count("\n") == 1
+    caller = token_caller(printed.strip(), address=address_parsed("192.0.2.1"))
+    assert (caller.user_id, caller.scopes, caller.ledgers) == (user.pk, {"read", "trade"}, {"demo"})
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        ("--user", "nobody@example.com", "--scopes", "read"),
+        ("--user", "{email}", "--scopes", "admin"),
+        ("--user", "{email}", "--scopes", ""),
+        ("--user", "{email}", "--scopes", "read", "--ledgers", "gold"),
+        ("--user", "{email}", "--scopes", "read", "--ips", "nowhere"),
+    ],
+)
+def test_create_token_refuses_clearly(terms: tuple[str, ...]) -> None:
+    """Contract, commands: bad terms print no token and end with an error."""
+    email = person().email
+    with pytest.raises(CommandError) as refused:
+        _run("create_token", *(term.format(email=email) for term in terms))
+    assert refused.value.returncode == 1
+
+
+def test_ban_and_unban() -> None:
+    """Contract, commands: ban and unban may be repeated; an unknown user is an error with exit code 1."""
+    email = person().email
+    assert _run("ban", email, "--reason", "test") == f"{email} is banned\n"
+    assert _run("ban", email, "--reason", "again") == f"{email} was banned already\n"
+    assert User.objects.get(email=email).ban_reason == "test"
+    assert _run("unban", email) == f"{email} is no longer banned\n"
+    assert _run("unban", email) == f"{email} was not banned\n"
+    for command in (("ban", "nobody@example.com", "--reason", "x"), ("unban", "nobody@example.com")):
+        with pytest.raises(CommandError, match="no user") as refused:
+            _run(*command)
+        assert refused.value.returncode == 1
