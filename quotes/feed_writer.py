@@ -108,7 +108,7 @@ class FeedWriter:
             return False
         self._anchor()
         self._partitions_ensure()
-        self._logs = {}
+        self._logs, self._routes, self.wanted = {}, {}, {}
         self._symbols_read()
         log.info("feed_leads", feed=self._feed.name, symbols=len(self._logs))
         return True

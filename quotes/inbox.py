@@ -17,7 +17,7 @@ OFFSETS_LEAST = 20
 
 @dataclass(frozen=True, slots=True)
 class Cargo:
-    """What was received since the last time, and the newest sign of life among it."""
+    """What was received since the last time, and the newest sign of life (none while the source's clock is off)."""
 
     ticks: list[RawTick]
     refused: list[RefusedTick]
@@ -51,7 +51,7 @@ class Inbox:
 
     def take(self) -> Cargo:
         """Return everything and start anew."""
-        cargo = Cargo(self._ticks, self._refused, self.alive_ms)
+        cargo = Cargo(self._ticks, self._refused, self.alive_ms if self.clock_sane else None)
         self._ticks, self._refused = [], []
         return cargo
 

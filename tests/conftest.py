@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.db import connection, transaction
 from django.test import TransactionTestCase
 from hypothesis import settings as hypothesis_settings
@@ -28,12 +26,6 @@ WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT re
 _TRUNCATE_TRIGGERS = """
 SELECT format('%I', relname), format('%I', tgname) FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
 WHERE tgtype & 32 > 0 AND NOT tgisinternal AND tgenabled <> 'D'"""
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _static_folder() -> None:
-    """Make the folder of collected files: serving without it is warned about, and warnings are errors."""
-    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
 
 
 @pytest.fixture(autouse=True)

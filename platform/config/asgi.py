@@ -14,7 +14,6 @@ os.environ.setdefault("DATABASE_POOL_SIZE", "12")
 django_application = get_asgi_application()
 
 from quotes.stream import application as quotes_stream  # noqa: E402 - needs Django's applications
-
 from realtime.routing import websocket_application as account_stream  # noqa: E402
 
 _SOCKETS = {"/ws/quotes/": quotes_stream, "/ws/v1/": account_stream}

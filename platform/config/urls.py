@@ -54,8 +54,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("_allauth/", include("allauth.headless.urls")),
     path("api/v1/", include(_api)),
-    path("api/schema", SpectacularJSONAPIView.as_view(permission_classes=[AllowAny]), name="schema"),
-    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema", permission_classes=[AllowAny])),
+    path("api/schema", SpectacularJSONAPIView.as_view(), name="schema"),
+    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema")),
 ]
 if settings.DEVELOPMENT:
     urlpatterns.append(path("dev/", include("accounts.dev_urls")))

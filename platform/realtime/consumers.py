@@ -47,7 +47,7 @@ _FRAMES_PER_S = 50
 _FRAMES_BURST = 200
 
 
-class AccountConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+class AccountConsumer(AsyncWebsocketConsumer):
     """One client. Its groups are joined once per process by the gateway, so it needs no channel of its own."""
 
     channel_layer_alias = "none"
@@ -210,7 +210,7 @@ class AccountConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _send_text(self, text: str) -> None:
         if not self._closed:
-            await self.base_send({"type": "websocket.send", "text": text})
+            await self.send(text_data=text)
 
     async def _end(self, code: int) -> None:
         if self._closed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from importlib import import_module
@@ -40,7 +40,7 @@ class SessionUser:
     banned: bool
 
 
-def handshake_of(scope: dict[str, Any]) -> Handshake:
+def handshake_of(scope: Mapping[str, Any]) -> Handshake:
     """Read the opening request; proxies' headers count only from our own proxies."""
     headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
     found = dict(headers)

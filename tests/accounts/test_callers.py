@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 ALL_SCOPES = ("read", "trade", "withdraw", "tokens")
 
 
-def _call(token: str, method: str = "GET", path: str = "/api/v1/me", body: object = None, **meta: str) -> Any:
+def _call(token: str, method: str = "GET", path: str = "/api/v1/me", body: object = None, **meta: Any) -> Any:
     client = Client(headers={"Authorization": f"Bearer {token}"}, enforce_csrf_checks=True, **meta)
     data = b"" if body is None else json.dumps(body).encode()
     return client.generic(method, path, data, content_type="application/json")

@@ -30,7 +30,8 @@ def test_create_token_prints_the_token_and_nothing_else() -> None:
     )
     assert printed.count("\n") == 1
     caller = token_caller(printed.strip(), address=address_parsed("192.0.2.1"))
-    assert (caller.user_id, caller.scopes, caller.ledgers) == (user.pk, {"read", "trade"}, {"demo"})
+    assert caller.user_id == user.pk
+    assert (caller.scopes, caller.ledgers) == (frozenset({"read", "trade"}), frozenset({"demo"}))
 
 
 @pytest.mark.parametrize(

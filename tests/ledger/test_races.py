@@ -7,36 +7,20 @@ from threading import Lock
 import pytest
 from django.db import transaction
 
-from kernel.db import violation_counts
 from kernel.errors import Problem
-from ledger.invariants import CHECKS
 from ledger.selectors import statement
 from ledger.services import balance_adjust, demo_refill
-from tests.books import violations
+from tests.books import SnapshotReader, violations
 from tests.crowd import at_once, meanwhile
 from tests.market import trader_open
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-MOVING = {name: sql for name, sql in CHECKS.items() if name[:4] in ("I-02", "I-03", "I-05")}
-
-
-class _Reader:
-    """Checks every snapshot it can get, as a bank's auditor would (Jepsen's bank test)."""
-
-    def __init__(self) -> None:
-        self.reads = 0
-
-    def __call__(self) -> None:
-        found = violation_counts(MOVING)
-        assert not any(found.values()), found
-        self.reads += 1
-
 
 def test_16_clients_on_one_wallet_never_pass_zero() -> None:
     """I-02, I-03, I-05: 16 clients take from one wallet; the balance is never negative and no unit is lost."""
     wallet = trader_open(real="100.00").wallets["real"]
-    taken, lock, reader = [0], Lock(), _Reader()
+    taken, lock, reader = [0], Lock(), SnapshotReader()
 
     def take(number: int) -> None:
         for turn in range(12):
@@ -62,7 +46,7 @@ def test_16_clients_on_one_wallet_never_pass_zero() -> None:
 def test_takers_givers_and_refills_conserve_every_unit() -> None:
     """I-02: over two books and 20 wallets, every snapshot balances while 16 clients move money both ways."""
     traders = [trader_open(real="50.00") for _ in range(10)]
-    reader = _Reader()
+    reader = SnapshotReader()
 
     def move(number: int) -> None:
         for turn in range(8):

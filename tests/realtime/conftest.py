@@ -1,4 +1,4 @@
-"""A database whose rows stay: other processes see what a test commits, and append-only tables are not emptied."""
+"""What tests of the event log and its sockets share."""
 
 from __future__ import annotations
 
@@ -7,21 +7,14 @@ from pathlib import Path
 
 import pytest
 from django.db import connections
-from django.test import TransactionTestCase
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.realtime.live import Gateway, OwnRedis, gateway_running
 
 
 @pytest.fixture
-def rows_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the tables as a test leaves them: the ledger refuses TRUNCATE, and other processes hold rows."""
-    monkeypatch.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: None)
-
-
-@pytest.fixture
-def committed(rows_stay: None, transactional_db: None) -> Iterator[None]:
-    """Let a test commit; it makes users of its own and looks at nobody else's rows."""
+def committed(transactional_db: None) -> Iterator[None]:
+    """Let a test commit, for other processes and threads to see; its threads leave no connection behind."""
     yield
     connections.close_all()
 

@@ -205,8 +205,8 @@ def test_what_is_due_belongs_to_an_order() -> None:
     market.admitted("1.09", at_ms=order_row(order).expires_at_ms)
     market.admitted("1.09", at_ms=order_row(order).expires_at_ms + 1)
     assert (OrderOpen.objects.count(), settle_due(), OrderOpen.objects.count()) == (1, 1, 0)
-    with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+    due = OrderOpen(order_id=uuid7(), symbol_id=market.id, wallet_id=trader.wallets["demo"], expires_at_ms=1)
+    with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        OrderOpen.objects.create(
-            order_id=uuid7(), symbol_id=market.id, wallet_id=trader.wallets["demo"], expires_at_ms=1
-        )
+    with pytest.raises(IntegrityError), transaction.atomic():
+        due.save(force_insert=True)

@@ -9,6 +9,7 @@ import environ
 
 from config import embedded
 from config.logs import logging_config
+from config.settings.operators import UNFOLD  # noqa: F401 - a setting
 
 env = environ.Env()
 
@@ -208,6 +209,8 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

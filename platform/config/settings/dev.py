@@ -13,4 +13,6 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 WHITENOISE_USE_FINDERS = True
+# Files are found where they lie; nothing is collected.
+STATIC_ROOT = None
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = True

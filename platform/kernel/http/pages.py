@@ -36,9 +36,7 @@ class Cursor:
         """
         try:
             at, _, ident = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii").partition("/")
-            # The id is a number (a statement's entry) or a UUID; both stay far from SQL as typed parameters.
-            if not ident.isdigit():
-                UUID(ident)
+            UUID(ident)
             if not -(2**62) < int(at) < 2**62 or len(ident) > 36:
                 raise ValueError(text)
             return cls(int(at), ident)
@@ -84,6 +82,8 @@ def known_query(query: Mapping[str, str], *names: str) -> None:
     :raises Problem: ``request.invalid`` with each unknown name
     """
     unknown = [FieldError(name, "unknown", "is not a parameter of this address") for name in query if name not in names]
+    # No text of PostgreSQL holds this character, so nothing can be found by it.
+    unknown += [FieldError(name, "invalid", "holds a null character") for name in query if "\0" in query[name]]
     twice = [
         FieldError(name, "repeated", "is given more than once")
         for name in query

@@ -1,0 +1,78 @@
+import { test as base, expect, type Browser, type Page } from "@playwright/test";
+import chromium from "@sparticuz/chromium";
+import { chromium as driver } from "playwright-core";
+
+/** The packaged browser starts on a bare machine; one process per page is needed for several contexts. */
+async function launch(): Promise<Browser> {
+  const args = chromium.args.filter((each) => each !== "--single-process");
+  return driver.launch({ executablePath: await chromium.executablePath(), args: [...args, "--no-sandbox"], headless: true });
+}
+
+interface Watched {
+  /** Everything on the page that must never happen: script errors, policy violations, requests to strangers. */
+  faults: string[];
+}
+
+export const test = base.extend<Watched, { browser: Browser }>({
+  browser: [
+    async ({}, use) => {
+      const browser = await launch();
+      await use(browser);
+      await browser.close();
+    },
+    { scope: "worker" },
+  ],
+  faults: [
+    async ({ page, baseURL }, use) => {
+      const faults: string[] = [];
+      const host = new URL(baseURL ?? "").host;
+      page.on("pageerror", (error) => faults.push(error.message));
+      page.on("console", (message) => {
+        if (message.text().includes("Content Security Policy")) faults.push(message.text());
+      });
+      page.on("request", (request) => {
+        const url = new URL(request.url());
+        if (url.protocol.startsWith("http") && url.host !== host) faults.push(`request to ${url.host}`);
+      });
+      await use(faults);
+      expect(faults).toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+
+export { expect };
+
+const TRADER = { email: "trader@example.com", password: "trader-demo-1" };
+
+/** Log in by the form and wait for a drawn chart. */
+export async function logIn(page: Page): Promise<void> {
+  await page.goto("/");
+  await page.getByLabel("E-mail").fill(TRADER.email);
+  await page.locator("input[name=password]").fill(TRADER.password);
+  await page.getByRole("button", { name: "Log in", exact: true }).click();
+  await expect(page.locator("[data-chart=ready]")).toBeVisible({ timeout: 30_000 });
+  await expect(page.locator("[data-connection=live]")).toBeVisible();
+}
+
+/** A figure on the page in minor units, whatever separators and signs it is written with. */
+export function minorOf(text: string): bigint {
+  const digits = /([+\u2212-]?)([\d,]+)\.(\d\d)/.exec(text);
+  if (!digits) throw new Error(`no amount in ${text}`);
+  const value = BigInt(`${(digits[2] ?? "").replaceAll(",", "")}${digits[3] ?? ""}`);
+  return digits[1] === "\u2212" || digits[1] === "-" ? -value : value;
+}
+
+export async function balanceOf(page: Page, testId = "balance"): Promise<bigint> {
+  return minorOf(await page.getByTestId(testId).innerText());
+}
+
+/** Buy for five seconds and answer the new order's id. */
+export async function buy(page: Page, direction: "up" | "down", stake: string): Promise<string> {
+  await page.locator("[data-duration='5']").click();
+  await page.getByTestId("stake").fill(stake);
+  const answered = page.waitForResponse((each) => each.request().method() === "POST" && each.url().endsWith("/api/v1/orders"));
+  await page.getByTestId(`buy-${direction}`).click();
+  const order = (await (await answered).json()) as { id: string };
+  return order.id;
+}

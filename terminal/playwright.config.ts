@@ -1,0 +1,21 @@
+import { defineConfig } from "@playwright/test";
+
+/** The journeys run against a platform that is already up; BASE_URL says where. */
+export default defineConfig({
+  testDir: "e2e",
+  outputDir: "test-results",
+  timeout: 90_000,
+  expect: { timeout: 15_000 },
+  workers: 1,
+  fullyParallel: false,
+  forbidOnly: true,
+  reporter: [["list"]],
+  use: {
+    baseURL: process.env["BASE_URL"] ?? "http://127.0.0.1:8000",
+    viewport: { width: 1440, height: 900 },
+    colorScheme: "dark",
+    timezoneId: "UTC",
+    screenshot: "only-on-failure",
+    trace: "off",
+  },
+});
