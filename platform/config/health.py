@@ -30,7 +30,12 @@ def readyz(request: HttpRequest) -> HttpResponse:
     del request
     checks = {name: _checked(check) for name, check in _CHECKS.items()}
     ready = all(text == "ok" for text in checks.values())
-    return json_response({"status": "ok" if ready else "unavailable", "checks": checks}, status=200 if ready else 503)
+    response = json_response(
+        {"status": "ok" if ready else "unavailable", "checks": checks}, status=200 if ready else 503
+    )
+    # A probe asks often; its answer is the report, and Django need not log each one as an error.
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
 
 
 def metrics_view(request: HttpRequest) -> HttpResponse:

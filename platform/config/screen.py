@@ -1,5 +1,6 @@
 """Show the lines of many processes on one standard output."""
 
+import asyncio
 import contextlib
 import queue
 import sys
@@ -38,3 +39,32 @@ class Screen:
             with contextlib.suppress(OSError, ValueError):
                 sys.stdout.buffer.write(line)
                 sys.stdout.buffer.flush()
+
+
+class ProcessOutput(asyncio.SubprocessProtocol):
+    """Shows what a process writes, and tells its exit apart from the end of its output.
+
+    The output ends later where children of the process still hold it; ``Process.wait`` of some
+    Python versions waits for them.
+    """
+
+    def __init__(self, name: str, screen: Screen) -> None:
+        loop = asyncio.get_running_loop()
+        self.exited: asyncio.Future[None] = loop.create_future()
+        self.closed: asyncio.Future[None] = loop.create_future()
+        self._name = name
+        self._screen = screen
+        self._rest = b""
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._screen.show(self._name, line)
+
+    def process_exited(self) -> None:
+        self.exited.set_result(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._rest:
+            self._screen.show(self._name, self._rest)
+        self.closed.set_result(None)

@@ -9,13 +9,14 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Mapping
 
 from config import embedded, probes
 from config.programs import EmbeddedError
 from config.runtimes import Plan, platform_plan
-from config.screen import Screen
+from config.screen import ProcessOutput, Screen
 from config.tethered import tethered
 
 # Whoever starts us with SIGHUP ignored (nohup) wants the platform to outlive the terminal.
@@ -83,32 +84,22 @@ class Supervisor:
 
     async def _execute(self, name: str, command: tuple[str, ...], extra: Mapping[str, str] | None = None) -> int:
         """Run a command in a process group of its own to its end; end what is left of the group."""
-        process = await asyncio.create_subprocess_exec(
+        transport, output = await asyncio.get_running_loop().subprocess_exec(
+            lambda: ProcessOutput(name, self._screen),
             *tethered(list(command), death_signal=signal.SIGKILL),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.STDOUT,
             env={**self._environ, **(extra or {})},
             start_new_session=True,
         )
-        assert process.stdout is not None
-        self._groups.add(process.pid)
-        relay = asyncio.create_task(self._relay(name, process.stdout))
-        code = await process.wait()
+        pid = transport.get_pid()
+        self._groups.add(pid)
+        await output.exited
         # Children of the command would hold on to its ports and its pipe.
-        _signal_group(process.pid, signal.SIGKILL)
-        self._groups.discard(process.pid)
-        await relay
-        return code
-
-    async def _relay(self, name: str, stream: asyncio.StreamReader) -> None:
-        rest = b""
-        while chunk := await stream.read(65536):
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                self._screen.show(name, line)
-        if rest:
-            self._screen.show(name, rest)
+        _signal_group(pid, signal.SIGKILL)
+        self._groups.discard(pid)
+        await output.closed
+        return transport.get_returncode() or 0
 
     async def _end_groups(self) -> None:
         await self._stopping.wait()

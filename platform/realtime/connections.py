@@ -18,6 +18,7 @@ from django.db import DatabaseError
 from accounts.callers import Caller
 from accounts.domain import LEDGERS, ledger_of
 from realtime.events import envelope
+from realtime.handshake import SessionUser
 from realtime.publishing import account_group
 from realtime.selectors import EventPage
 
@@ -83,14 +84,14 @@ class Connection:
         self,
         *,
         caller: Caller,
-        session_key: str | None,
+        session: SessionUser | None,
         feed: Feed,
         read: EventReader,
         send: Callable[[str], Coroutine[Any, Any, None]],
         close: Callable[[int], Coroutine[Any, Any, None]],
     ) -> None:
         self.caller = caller
-        self.session_key = session_key
+        self.session = session
         self.feed = feed
         self.following: Following | None = None
         self.watches_symbols = False

@@ -83,7 +83,7 @@ class AccountConsumer(AsyncWebsocketConsumer):
         elif user.banned:
             await self._end(CLOSE_FORBIDDEN)
         else:
-            await self._attach(_session_caller(user), session_key=session_key)
+            await self._attach(_session_caller(user), session=user)
 
     async def disconnect(self, code: int) -> None:
         """Forget the socket."""
@@ -130,13 +130,13 @@ class AccountConsumer(AsyncWebsocketConsumer):
         except Problem as refused:
             await self._end(CLOSE_FORBIDDEN if refused.code == "account.banned" else CLOSE_UNAUTHENTICATED)
             return
-        await self._attach(caller, session_key=None)
+        await self._attach(caller, session=None)
 
-    async def _attach(self, caller: Caller, *, session_key: str | None) -> None:
+    async def _attach(self, caller: Caller, *, session: SessionUser | None) -> None:
         if self._closed:
             return
         try:
-            self._connection = gateway().attach(caller, session_key=session_key, send=self._send_text, close=self._end)
+            self._connection = gateway().attach(caller, session=session, send=self._send_text, close=self._end)
         except TooManySocketsError:
             await self._end(CLOSE_TOO_MANY)
 

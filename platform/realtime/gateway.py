@@ -25,6 +25,7 @@ from realtime.connections import (
     Feed,
     Following,
 )
+from realtime.handshake import SessionUser
 from realtime.hints import HintStream
 
 log = structlog.get_logger(__name__)
@@ -38,7 +39,8 @@ _SESSIONS_EVERY = 2
 _READERS = 4
 
 _USERS = """
-SELECT c.user_id, c.seq, u.is_active, u.banned_at_ms IS NOT NULL
+SELECT c.user_id, c.seq, u.is_active, u.banned_at_ms IS NOT NULL,
+       encode(sha256(convert_to(u.password, 'UTF8')), 'hex')
 FROM realtime_event_counter c JOIN accounts_user u ON u.id = c.user_id WHERE c.user_id = ANY(%s::uuid[])
 """
 _TOKENS_OVER = f"""
@@ -60,6 +62,7 @@ class Watched:
     """What the database says about the sockets' users, tokens and sessions."""
 
     heads: dict[UUID, int]
+    password_marks: dict[UUID, str]
     closed: frozenset[UUID]
     banned: frozenset[UUID]
     tokens_over: frozenset[UUID]
@@ -81,7 +84,7 @@ class Gateway:
         """Run blocking work on one of the gateway's own few threads, each with its connection."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, _with_fresh_connection, work)
 
-    def attach(self, caller: Caller, *, session_key: str | None, send: Sender, close: Closer) -> Connection:
+    def attach(self, caller: Caller, *, session: SessionUser | None, send: Sender, close: Closer) -> Connection:
         """Take in a socket whose caller is known.
 
         :raises TooManySocketsError: when the user has too many
@@ -94,9 +97,7 @@ class Gateway:
         feed = self._feeds.setdefault(caller.user_id, Feed(caller.user_id))
         if len(feed.connections) >= SOCKETS_PER_USER_MAX:
             raise TooManySocketsError
-        connection = Connection(
-            caller=caller, session_key=session_key, feed=feed, read=self._read, send=send, close=close
-        )
+        connection = Connection(caller=caller, session=session, feed=feed, read=self._read, send=send, close=close)
         feed.connections.add(connection)
         self._connections.add(connection)
         return connection
@@ -173,7 +174,7 @@ class Gateway:
     async def _look(self, *, with_sessions: bool) -> None:
         users = list(self._feeds)
         tokens = [c.caller.token_id for c in self._connections if c.caller.token_id is not None]
-        sessions = [c.session_key for c in self._connections if c.session_key is not None] if with_sessions else []
+        sessions = [c.session.session_key for c in self._connections if c.session is not None] if with_sessions else []
         watched = await self.database(lambda: _watched(users, tokens, sessions))
         for user_id, head in watched.heads.items():
             if (feed := self._feeds.get(user_id)) is not None:
@@ -200,11 +201,12 @@ def _closing_code(connection: Connection, watched: Watched) -> int | None:
     caller = connection.caller
     if caller.user_id in watched.banned:
         return CLOSE_FORBIDDEN
-    over = (
-        caller.user_id in watched.closed
-        or caller.token_id in watched.tokens_over
-        or connection.session_key in watched.sessions_over
-    )
+    over = caller.user_id in watched.closed or caller.token_id in watched.tokens_over
+    session = connection.session
+    if session is not None:
+        # After a change of password only sessions that know the new one go on, by connecting again.
+        mark = watched.password_marks.get(caller.user_id, session.password_mark)
+        over = over or session.session_key in watched.sessions_over or mark != session.password_mark
     return CLOSE_UNAUTHENTICATED if over else None
 
 
@@ -213,9 +215,10 @@ def _watched(users: Collection[UUID], tokens: Collection[UUID], sessions: Collec
     tokens_over = rows(_TOKENS_OVER, [list(tokens)]) if tokens else []
     sessions_over = rows(_SESSIONS_OVER, [list(sessions)]) if sessions else []
     return Watched(
-        heads={user_id: seq for user_id, seq, _, _ in found},
-        closed=frozenset(user_id for user_id, _, active, _ in found if not active),
-        banned=frozenset(user_id for user_id, _, _, banned in found if banned),
+        heads={user_id: seq for user_id, seq, _, _, _ in found},
+        password_marks={user_id: mark for user_id, _, _, _, mark in found},
+        closed=frozenset(user_id for user_id, _, active, _, _ in found if not active),
+        banned=frozenset(user_id for user_id, _, _, banned, _ in found if banned),
         tokens_over=frozenset(token_id for (token_id,) in tokens_over),
         sessions_over=frozenset(key for (key,) in sessions_over),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
@@ -37,6 +38,7 @@ class SessionUser:
 
     user_id: UUID
     session_key: str
+    password_mark: str
     banned: bool
 
 
@@ -79,7 +81,9 @@ def session_user(session_key: str) -> SessionUser | None:
     user = get_user(request)
     if not user.is_authenticated or not user.is_active or request.session.session_key != session_key:
         return None
-    return SessionUser(user_id=user.pk, session_key=session_key, banned=user.is_banned)
+    # Changed when the password is: the watch over open sockets compares it.
+    mark = hashlib.sha256(user.password.encode()).hexdigest()
+    return SessionUser(user_id=user.pk, session_key=session_key, password_mark=mark, banned=user.is_banned)
 
 
 def _is_trusted(peer: str | None) -> bool:

@@ -10,11 +10,11 @@ from typing import Annotated
 
 import msgspec
 
-from quotes.adapters.upstream import INSTANT_MAX_MS, PriceTextError, price_decimal
+from quotes.adapters.upstream import INSTANT_MAX_MS, PriceTextError, is_name, price_decimal
 from quotes.domain import RawTick
 
 Instant = Annotated[int, msgspec.Meta(gt=0, lt=INSTANT_MAX_MS)]
-Number = Annotated[int, msgspec.Meta(ge=0, lt=2**63)]
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 # Later than this an instant of milliseconds would lie thousands of years ahead: it is in microseconds.
 _MICROSECONDS = 10**14
 
@@ -113,7 +113,11 @@ def packet_tick(frame: bytes, *, packet: int, recv_ms: int) -> RawTick | None:
         # The spot book ticker names itself by its stream only, and on a raw stream not at all.
         kind = head.event or envelope.stream.rpartition("@")[2] or _unnamed(body)
         decoder = _KINDS.get(kind)
-        return None if decoder is None else decoder.decode(body).tick(packet, recv_ms)
+        if decoder is None:
+            return None
+        if not is_name(source):
+            raise PacketError
+        return decoder.decode(body).tick(packet, recv_ms)
     except (msgspec.DecodeError, PriceTextError, UnicodeDecodeError, RecursionError) as error:
         raise PacketError(source) from error
 

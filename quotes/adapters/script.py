@@ -7,7 +7,7 @@ lines with ``#`` are comments.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from quotes.adapters.upstream import (
     PacketNumbers,
     PriceTextError,
     Wanted,
+    is_name,
     malformed,
     price_decimal,
 )
@@ -50,7 +51,7 @@ class Line:
         self.prices: tuple[Decimal, ...] = ()
         if fields[1:] == [HEARTBEAT]:
             return
-        if len(fields) not in _FIELDS or not fields[1]:
+        if len(fields) not in _FIELDS or not is_name(fields[1]):
             raise LineError("expected offset_ms,symbol,price or offset_ms,symbol,bid,ask[,src_offset_ms]")
         self.symbol = fields[1]
         try:
@@ -129,7 +130,7 @@ class Script:
     async def resubscribe(self, wanted: Mapping[str, Wanted]) -> None:
         """Do nothing: a script plays all it has, and the parser picks what it serves."""
 
-    async def packets(self) -> AsyncIterator[Packet]:
+    async def packets(self) -> AsyncGenerator[Packet, None]:
         """Yield each line's packet at its offset."""
         start_ms = self._start()
         self.connected = True

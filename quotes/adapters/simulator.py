@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -87,7 +87,7 @@ class Simulator:
             for source, want in wanted.items()
         }
 
-    async def packets(self) -> AsyncIterator[Packet]:
+    async def packets(self) -> AsyncGenerator[Packet, None]:
         """Yield a packet with one tick of each symbol at each step."""
         pace = random.Random(self._seed)
         self.connected = True

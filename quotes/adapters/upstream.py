@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Protocol
@@ -42,7 +42,7 @@ class Adapter(Protocol):
     connected: bool
     detail: str
 
-    def packets(self) -> AsyncIterator[Packet]:
+    def packets(self) -> AsyncGenerator[Packet, None]:
         """Yield packets as they come, reconnecting for ever."""
         ...
 
@@ -73,7 +73,7 @@ def price_decimal(text: str) -> Decimal:
 
     :raises PriceTextError: when it is no number, or has more digits than any price
     """
-    if len(text) > PRICE_TEXT_MAX or not text.isascii():
+    if len(text) > PRICE_TEXT_MAX or not text.isascii() or "_" in text:
         raise PriceTextError("not a price")
     try:
         value = Decimal(text)
@@ -81,7 +81,13 @@ def price_decimal(text: str) -> Decimal:
         raise PriceTextError("not a price") from error
     if value.is_finite() and value and value.adjusted() < -PRICE_EXPONENT:
         raise PriceTextError("smaller than any price")
-    return value
+    # A signaling NaN would raise wherever it is compared.
+    return Decimal("NaN") if value.is_snan() else value
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can be an upstream symbol."""
+    return 0 < len(text) <= 64 and text.isprintable()
 
 
 def malformed(*, source: str, packet: int, recv_ms: int, sample: str) -> RefusedTick:

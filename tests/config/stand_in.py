@@ -10,7 +10,10 @@ from config.supervisor import supervise
 READY_SERVER = """
 import http.server, sys
 class Ready(http.server.BaseHTTPRequestHandler):
+    asked = 0
     def do_GET(self):
+        Ready.asked += 1
+        print("asked", Ready.asked, flush=True)
         self.send_response(int(sys.argv[2]))
         self.end_headers()
         self.wfile.write(b"feed is silent")

@@ -76,16 +76,15 @@ def test_ready_is_said_when_readyz_answers_200(run: Run, folder: Path, port: int
 
     shown = watched.shows("the greeting")
     assert f"\nready http://127.0.0.1:{port}\nthe greeting\n" in "\n" + shown
-    assert watched.stop() == (0, pytest.approx(0, abs=20))
+    assert watched.stop()[0] == 0
 
 
 def test_ready_is_not_said_while_readyz_refuses(run: Run, folder: Path, port: int) -> None:
     """A platform without ticks is up and not ready."""
-    refusing = shell(f"sleep 1; exec {' '.join(map(repr, web(port, 503)[:1]))} -c 'print(1)'; exit 1")
-    watched = supervise(run, folder, port=port, runtimes={"web": web(port, 503), "other": refusing})
+    watched = supervise(run, folder, port=port, runtimes={"web": web(port, 503)})
 
-    watched.shows("other ended with code 0", within_s=30)
-    watched.shows("starts again in 1.0 s", within_s=30)
+    # The stand-in prints each question: after a third one the first two have been answered.
+    watched.shows("asked 3")
     assert "ready http" not in watched.output()
     watched.stop()
 
@@ -118,9 +117,9 @@ def test_children_of_a_dead_runtime_are_ended(run: Run, folder: Path, port: int)
     """A child that outlives its runtime would hold the port, and the log pipe open for ever."""
     watched = supervise(run, folder, port=port, runtimes={"parser": shell("sleep 600 & echo child $!; exit 1")})
     watched.shows("child")
-    child = pid_of(watched, "parser")
+    child = psutil.Process(pid_of(watched, "parser"))
 
-    eventually(lambda: not psutil.pid_exists(child), within_s=10)
+    eventually(lambda: not alive([child]), within_s=10)
     watched.shows("parser ended with code 1")
     watched.stop()
 

@@ -313,6 +313,18 @@ def test_log_out_closes_the_sockets_of_the_session(gateway: Gateway) -> None:
     assert _closed(client, within_s=5) == 4401
 
 
+def test_change_of_password_closes_the_sockets_of_sessions(gateway: Gateway) -> None:
+    """S-05: after a change of password sockets of sessions close with 4401 within 5 s; tokens are no passwords."""
+    user = reader()
+    with gateway.token(token_of(user.pk)) as program:
+        client = gateway.session(session_of(user))
+        ask(client, id=1, type="subscribe", channel="account")
+        user.set_password("another-good-password")
+        user.save()
+        assert _closed(client, within_s=5) == 4401
+        assert ask(program, type="ping") == {"type": "pong"}
+
+
 def test_flood_is_closed(gateway: Gateway) -> None:
     """S-08: thousands of messages at once close the socket with 1008."""
     client = gateway.token(token_of(reader().pk))

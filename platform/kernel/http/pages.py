@@ -36,11 +36,24 @@ class Cursor:
         """
         try:
             at, _, ident = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii").partition("/")
-            UUID(ident)
+            # The id is a number (a statement's entry) or a UUID; both stay far from SQL as typed parameters.
+            if not ident.isdigit():
+                UUID(ident)
             if not -(2**62) < int(at) < 2**62 or len(ident) > 36:
                 raise ValueError(text)
             return cls(int(at), ident)
         except (ValueError, UnicodeDecodeError, binascii.Error):
+            raise field_invalid("cursor", "is not a cursor of this list") from None
+
+    @property
+    def uuid(self) -> UUID:
+        """Return the id of a list whose rows have UUIDs.
+
+        :raises Problem: ``request.invalid`` when the cursor is another list's
+        """
+        try:
+            return UUID(self.id)
+        except ValueError:
             raise field_invalid("cursor", "is not a cursor of this list") from None
 
 

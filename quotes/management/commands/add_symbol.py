@@ -23,7 +23,7 @@ class Command(BaseCommand):
     """Offer a symbol on the demo and real ledgers; the same terms again change nothing."""
 
     help = "Offer a symbol on the demo and real ledgers, round the clock; the parser picks it up within 2 s."
-    requires_system_checks: list[str] = []  # noqa: RUF012
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the symbol's terms."""

@@ -14,7 +14,7 @@ class Command(BaseCommand):
     """Stop a market from taking orders; a repeat changes nothing."""
 
     help = "Halt a market: new orders are refused with the reason shown, open orders settle as always."
-    requires_system_checks: list[str] = []  # noqa: RUF012
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare which market and why."""

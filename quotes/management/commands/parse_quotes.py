@@ -24,7 +24,7 @@ class Command(BaseCommand):
         "Receive quotes and write the tick log: all feeds that have symbols, or one by --feed. "
         "A second parser of the same symbols stands by and takes over when the first one dies."
     )
-    requires_system_checks: list[str] = []  # noqa: RUF012
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare which feed and symbols, and what a script is."""

@@ -14,7 +14,7 @@ class Command(BaseCommand):
     """End a halt or a close-only state; a repeat changes nothing."""
 
     help = "Resume a market: it takes orders again as soon as its feed is alive and its price is fresh."
-    requires_system_checks: list[str] = []  # noqa: RUF012
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare which market."""

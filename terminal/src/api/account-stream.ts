@@ -7,7 +7,7 @@ import type { AccountEvent } from "./schema";
 const ACCOUNT = 1;
 const SYMBOLS = 2;
 const CURSOR_EXPIRED = "events.cursor_expired";
-const SESSION_GONE = [4401, 4403];
+const SESSION_GONE = [4401];
 
 export interface AccountStreamOptions {
   url: string;
@@ -58,6 +58,11 @@ export class AccountStream {
 
   hurry(): void {
     this.socket.hurry();
+  }
+
+  /** Come back after the session proved to be alive. */
+  resume(): void {
+    this.socket.start();
   }
 
   /** Begin anew from the present: cursor first, then state, then what came meanwhile. */

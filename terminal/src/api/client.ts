@@ -23,12 +23,25 @@ const lostConnection: Middleware = {
   },
 };
 
+let unauthorized: () => void = () => undefined;
+
+/** Name what happens when the server no longer knows the session. */
+export function whenUnauthorized(react: () => void): void {
+  unauthorized = react;
+}
+
+const lostSession: Middleware = {
+  onResponse({ response }) {
+    if (response.status === 401) unauthorized();
+  },
+};
+
 export const http = createClient<paths>({
   baseUrl: location.origin,
   credentials: "same-origin",
   fetch: (request) => fetch(request),
 });
-http.use(csrf, lostConnection);
+http.use(csrf, lostConnection, lostSession);
 
 interface Answer<T> {
   data?: T;

@@ -40,11 +40,15 @@ export function quotesMessage(raw: unknown): QuotesMessage {
   return { kind: "other" };
 }
 
+function isProblem(value: unknown): value is ProblemBody {
+  return isFields(value) && typeof value["code"] === "string";
+}
+
 export function accountMessage(raw: unknown): AccountMessage {
   if (!isFields(raw)) return { kind: "other" };
   const id = typeof raw["id"] === "number" ? raw["id"] : null;
   if (raw["type"] === "ok" && id !== null) return { kind: "ok", id };
-  if (raw["type"] === "error") return { kind: "error", id, error: raw["error"] as ProblemBody };
+  if (raw["type"] === "error" && isProblem(raw["error"])) return { kind: "error", id, error: raw["error"] };
   if (raw["channel"] === "account" && typeof raw["seq"] === "number") {
     return { kind: "event", event: raw as unknown as AccountEvent };
   }

@@ -1,6 +1,7 @@
 import { defineStore } from "pinia";
 import { ref, watch, type WatchStopHandle } from "vue";
 import { AccountStream } from "@/api/account-stream";
+import { whenUnauthorized } from "@/api/client";
 import { QuotesStream } from "@/api/quotes-stream";
 import type { AccountEvent, BalanceChange, Order } from "@/api/schema";
 import { eventsAfter, eventsLastSeq } from "@/api/trading";
@@ -45,6 +46,12 @@ export const useLive = defineStore("live", () => {
     await Promise.all([wallets.read(), orders.read(), symbols.read()]);
   }
 
+  /** The server did not know us: either the session ended, or it was renewed meanwhile. */
+  async function recheck(): Promise<void> {
+    await session.read().catch(() => undefined);
+    if (session.user) account?.resume();
+  }
+
   function openQuotes(): QuotesStream {
     return new QuotesStream({
       url: socketUrl("/ws/quotes/"),
@@ -64,13 +71,14 @@ export const useLive = defineStore("live", () => {
       onPublic: (_type, data) => { symbols.applyPublic(data); },
       onState: (state, retryAt) => { connection.setAccount(state, retryAt); },
       onLatency: (ms) => (connection.latencyMs = Math.round(ms)),
-      onSignedOut: () => void session.read(),
+      onSignedOut: () => void recheck(),
     });
   }
 
   async function start(): Promise<void> {
     if (account) return;
     failed.value = false;
+    whenUnauthorized(() => void recheck());
     const [events, ticks] = [openAccount(), openQuotes()];
     [account, prices] = [events, ticks];
     try {
@@ -92,6 +100,8 @@ export const useLive = defineStore("live", () => {
     account?.stop();
     prices?.stop();
     clock.stop();
+    orders.clear();
+    wallets.clear();
     account = prices = poll = unwatch = null;
     started.value = false;
   }

@@ -6,8 +6,17 @@ import { parseInstant } from "@/lib/time";
 import { usePreferences } from "./preferences";
 
 const RECENT_KEPT = 50;
+const SETTLED_KEPT = 200;
 
 const settledAt = (order: Order): number => parseInstant(order.settled_at ?? order.expires_at);
+
+/** Forget the oldest settled orders, so that a long session does not grow. */
+function pruned(orders: Map<string, Order>): Map<string, Order> {
+  if (orders.size <= 2 * SETTLED_KEPT) return orders;
+  const settled = [...orders.values()].filter((order) => order.state !== "open").sort((a, b) => settledAt(b) - settledAt(a));
+  for (const order of settled.slice(SETTLED_KEPT)) orders.delete(order.id);
+  return orders;
+}
 
 /** Open and recently settled orders over all ledgers, each kept once by its id. */
 export const useOrders = defineStore("orders", () => {
@@ -45,7 +54,7 @@ export const useOrders = defineStore("orders", () => {
   function apply(order: Order): void {
     const known = byId.value.get(order.id);
     if (known && known.state !== "open") return;
-    byId.value = new Map(byId.value).set(order.id, order);
+    byId.value = pruned(new Map(byId.value).set(order.id, order));
     if (order.state !== "open") lastSettled.value = order;
   }
 

@@ -33,5 +33,9 @@ export const useWallets = defineStore("wallets", () => {
     if (demo) await walletRefill(demo.id, clientId());
   }
 
-  return { wallets, current, scale, currency, read, apply, refill };
+  function clear(): void {
+    wallets.value = null;
+  }
+
+  return { wallets, current, scale, currency, read, apply, refill, clear };
 });

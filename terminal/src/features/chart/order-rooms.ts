@@ -144,10 +144,7 @@ export class OrderRooms implements ISeriesPrimitive<Time> {
         if (!place) continue;
         if (order.result === "open") {
           drawRules(context, mediaSize, place, order, this.colours);
-          if (order === shown) {
-            drawWords(context, mediaSize, place, order, this.colours, this.words);
-            drawPlate(context, mediaSize, place, order, this.colours, this.words);
-          }
+          if (order === shown) drawWords(context, mediaSize, place, order, this.colours, this.words);
           drawPin(context, place, order, this.colours);
         } else {
           drawResult(context, place, order, this.colours);
@@ -155,6 +152,8 @@ export class OrderRooms implements ISeriesPrimitive<Time> {
       }
       const [x, y] = this.last ? [this.x(this.last.atMs), this.y(this.last.price)] : [null, null];
       if (x !== null && y !== null) drawLast(context, mediaSize, { x, y }, this.last?.late ? this.colours.wait : this.colours.text);
+      const place = shown ? this.placeOf(shown) : null;
+      if (shown && place) drawPlate(context, mediaSize, place, shown, this.colours, this.words);
     });
   }
 }

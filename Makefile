@@ -1,0 +1,103 @@
+# The only commands one must know: `make run` and `make test`. Both do all set-up by themselves.
+# Needed on the machine: Python 3.11 or newer, Node 20 or newer with npm, and make.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := .stamps
+UV := .tools/bin/uv
+PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 python3.14; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v "$$p" && break; done)
+
+# The interpreter of this machine is used; none is fetched. Warnings about links between disks say nothing.
+export UV_PYTHON_DOWNLOADS := never
+export UV_LINK_MODE ?= copy
+export PYTHONDONTWRITEBYTECODE ?=
+# The browser of the journeys comes as a package; no other is fetched.
+export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
+
+TERMINAL_SOURCES := $(shell find terminal -path terminal/node_modules -prune -o -path terminal/dist -prune \
+	-o -path terminal/test-results -prune -o -type f -print 2>/dev/null)
+TERMINAL_LOCK := terminal/package.json terminal/package-lock.json
+
+.PHONY: help run test test-fast lint types fmt manage setup clean
+
+help:
+	@echo 'make run        the whole platform on http://127.0.0.1:$${PORT:-8000}; Ctrl-C stops it'
+	@echo 'make test       the whole test suite, browser journeys included'
+	@echo 'make test-fast  what one runs all the time: without slow tests and journeys'
+	@echo 'make lint       ruff, import-linter, migrations, eslint'
+	@echo 'make types      mypy strict, vue-tsc'
+	@echo 'make fmt        format the Python code'
+	@echo 'make manage do="COMMAND"   a manage.py command beside a running platform'
+	@echo 'make setup      what the others do first: .venv and the built terminal'
+	@echo 'make clean      remove what was made, except the data in .data'
+
+# exec: a signal to make's own process then reaches the supervisor, which stops everything.
+run: setup
+	@exec $(BIN)/python -m config.supervisor
+
+test: setup
+	$(BIN)/python -m pytest -n 2
+	cd terminal && npm test --silent
+
+test-fast: setup
+	$(BIN)/python -m pytest -n 2 -m "not slow and not journey"
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/python -m config.embedded -- $(BIN)/python manage.py makemigrations --check --dry-run
+	cd terminal && npm run --silent lint
+
+types: setup
+	$(BIN)/mypy
+	cd terminal && npm run --silent types
+
+fmt: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+manage: setup
+	@$(BIN)/python manage.py $(do)
+
+setup: $(STAMPS)/python $(STAMPS)/terminal
+
+clean:
+	rm -rf $(VENV) .tools $(STAMPS) build dist terminal/dist terminal/node_modules
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- set-up -----------------------------------------------------------------------------------
+
+$(STAMPS):
+	@mkdir -p $(STAMPS)
+
+# uv lives in a small environment of its own: some systems refuse installs into theirs.
+$(UV): | $(STAMPS)
+	@if [ -z "$(PYTHON)" ]; then echo 'Python 3.11 or newer is needed: install it, or name it with PYTHON=...' >&2; exit 1; fi
+	@echo 'installing uv into .tools'
+	@"$(PYTHON)" -m venv .tools || { echo 'Python cannot make environments: install its venv module (Debian: python3-venv)' >&2; exit 1; }
+	@.tools/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@touch $(UV)
+
+$(STAMPS)/python: pyproject.toml uv.lock $(UV) | $(STAMPS)
+	@echo 'installing Python packages into $(VENV)'
+	@$(UV) sync --frozen --quiet --python "$$(.tools/bin/python -c 'import sys; print(sys.executable)')"
+	@touch $@
+
+$(STAMPS)/node: $(TERMINAL_LOCK) | $(STAMPS)
+	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 20 ? 0 : 1)' 2>/dev/null \
+		|| { echo 'Node 20 or newer with npm is needed' >&2; exit 1; }
+	@echo 'installing the packages of the terminal'
+	@cd terminal && npm ci --no-audit --no-fund --silent
+	@touch $@
+
+$(STAMPS)/terminal: $(STAMPS)/node $(TERMINAL_SOURCES) | $(STAMPS)
+	@echo 'building the terminal'
+	@cd terminal && npm run --silent build
+	@touch $@
