@@ -33,6 +33,9 @@ from quotes.publishing import publish
 log = structlog.get_logger(__name__)
 
 _SAMPLES_PER_BATCH = 3
+_SAMPLE_EVERY_MS = 60_000
+_SAMPLED_NAMES = 1_000
+_sampled_ms: dict[tuple[str, str, str], int] = {}
 
 
 class LeadershipLostError(Exception):
@@ -257,7 +260,9 @@ def refusals_record(refused: Iterable[tuple[str, RefusedTick]]) -> None:
             "at": [newest[key].recv_ms for key in keys],
         },
     )
-    sampled = keys[:_SAMPLES_PER_BATCH]
+    sampled = [key for key in keys if _sample_due(key, newest[key].recv_ms)][:_SAMPLES_PER_BATCH]
+    if not sampled:
+        return
     db.run(
         statements.REFUSALS_SAMPLE,
         {
@@ -269,6 +274,16 @@ def refusals_record(refused: Iterable[tuple[str, RefusedTick]]) -> None:
             "details": [_detail(newest[key]) for key in sampled],
         },
     )
+
+
+def _sample_due(key: tuple[str, str, str], now_ms: int) -> bool:
+    """Whether a reason's last sample is a minute old: a feed that sends rubbish must not fill the table."""
+    if now_ms - _sampled_ms.get(key, 0) < _SAMPLE_EVERY_MS:
+        return False
+    if len(_sampled_ms) >= _SAMPLED_NAMES:
+        _sampled_ms.clear()
+    _sampled_ms[key] = now_ms
+    return True
 
 
 def _detail(tick: RawTick) -> str:

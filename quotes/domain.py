@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 
-from kernel.money import scale_half_even
+from kernel.money import mid, scale_half_even
 
 ADMISSION_VERSION = "admission/1"
 CANDLE_INTERVALS_S = {
@@ -39,6 +39,7 @@ class AdmissionSettings:
     outlier_percent: int = 5
     candidate_ms: int = 10_000
     silence_ms: int = 60_000
+    clock_ahead_ms: int = 500
 
 
 ADMISSION = AdmissionSettings()
@@ -52,6 +53,7 @@ class Refusal(StrEnum):
     MALFORMED = "malformed"
     NOT_FINITE = "not_finite"
     NOT_POSITIVE = "not_positive"
+    OUT_OF_RANGE = "out_of_range"
     DUPLICATE = "duplicate"
     OUT_OF_ORDER = "out_of_order"
     LATE = "late"
@@ -199,9 +201,11 @@ def price_of(tick: RawTick, *, price_source: str, scale: int) -> int | Refusal |
         return Refusal.NOT_POSITIVE
     # Beyond this exponent a decimal would be expanded to digits that no market has.
     if value.adjusted() + scale > 18:
-        return Refusal.NOT_FINITE
+        return Refusal.OUT_OF_RANGE
     price = scale_half_even(value, scale)
-    return price if 0 < price < PRICE_MAX else Refusal.NOT_POSITIVE
+    if price == 0:
+        return Refusal.NOT_POSITIVE
+    return price if price < PRICE_MAX else Refusal.OUT_OF_RANGE
 
 
 def _value(tick: RawTick, price_source: str) -> Decimal | None:
@@ -210,7 +214,7 @@ def _value(tick: RawTick, price_source: str) -> Decimal | None:
     if tick.bid is not None and tick.ask is not None:
         if not (tick.bid.is_finite() and tick.ask.is_finite()):
             return Decimal("NaN")
-        return (tick.bid + tick.ask) / 2
+        return mid(tick.bid, tick.ask)
     return tick.last if tick.serves_all else None
 
 

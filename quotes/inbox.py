@@ -77,4 +77,4 @@ class Inbox:
     def clock_sane(self) -> bool:
         """Whether the source's clock is near ours; else what it says proves nothing about now."""
         offset = self.clock_offset_ms
-        return offset is None or -ADMISSION.future_ms <= offset <= ADMISSION.grace_ms
+        return offset is None or -ADMISSION.clock_ahead_ms <= offset <= ADMISSION.grace_ms

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 # Decimal places of each currency a wallet may have (ISO 4217).
 CURRENCY_SCALES = {"USD": 2, "EUR": 2, "GBP": 2}
@@ -11,6 +11,8 @@ DEFAULT_CURRENCY = "USD"
 
 _AMOUNT = re.compile(r"\d{1,15}(\.\d+)?\Z", re.ASCII)
 MINOR_MAX = 2**63 - 1
+# Wide enough that no price which a feed may send is rounded before it is rounded to its scale.
+_EXACT = Context(prec=200, rounding=ROUND_HALF_EVEN)
 
 
 class AmountShapeError(ValueError):
@@ -57,6 +59,11 @@ def optional_scaled(value: int | None, scale: int) -> str | None:
     return None if value is None else format_scaled(value, scale)
 
 
+def mid(bid: Decimal, ask: Decimal) -> Decimal:
+    """Return the exact middle of two prices."""
+    return _EXACT.divide(_EXACT.add(bid, ask), Decimal(2))
+
+
 def scale_half_even(value: Decimal, scale: int) -> int:
-    """Round a decimal half-even to ``scale`` places and return it as a scaled integer."""
-    return int(value.scaleb(scale).quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
+    """Round a decimal half-even to ``scale`` places, once, and return it as a scaled integer."""
+    return int(_EXACT.quantize(_EXACT.scaleb(value, scale), Decimal(1)))

@@ -12,8 +12,9 @@ from quotes.domain import RawTick, Refusal, RefusedTick
 Clock = Callable[[], int]
 
 # A price has few digits; what is longer is garbage and must not reach arithmetic or the database.
-PRICE_TEXT_MAX = 64
-PRICE_EXPONENT = 30
+PRICE_TEXT_MAX = 40
+PRICE_EXPONENT_MIN = -30
+PRICE_EXPONENT_MAX = 400
 INSTANT_MAX_MS = 2**53
 
 
@@ -79,8 +80,8 @@ def price_decimal(text: str) -> Decimal:
         value = Decimal(text)
     except InvalidOperation as error:
         raise PriceTextError("not a price") from error
-    if value.is_finite() and value and value.adjusted() < -PRICE_EXPONENT:
-        raise PriceTextError("smaller than any price")
+    if value.is_finite() and value and not PRICE_EXPONENT_MIN <= value.adjusted() <= PRICE_EXPONENT_MAX:
+        raise PriceTextError("no price is as small or as large")
     # A signaling NaN would raise wherever it is compared.
     return Decimal("NaN") if value.is_snan() else value
 

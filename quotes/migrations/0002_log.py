@@ -55,16 +55,22 @@ DECLARE
     from_ms bigint := extract(epoch FROM day::timestamp AT TIME ZONE 'UTC')::bigint * 1000;
     to_ms bigint := from_ms + 86400000;
     suffix text := to_char(day, 'YYYYMMDD');
+    parent text;
 BEGIN
     IF to_regclass('quotes_tick_' || suffix) IS NOT NULL
        AND to_regclass('quotes_watermark_raise_' || suffix) IS NOT NULL THEN
         RETURN;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtext('quotes_partition_ensure'));
-    EXECUTE format('CREATE TABLE IF NOT EXISTS %I PARTITION OF quotes_tick FOR VALUES FROM (%s) TO (%s)',
-                   'quotes_tick_' || suffix, from_ms, to_ms);
-    EXECUTE format('CREATE TABLE IF NOT EXISTS %I PARTITION OF quotes_watermark_raise FOR VALUES FROM (%s) TO (%s)',
-                   'quotes_watermark_raise_' || suffix, from_ms, to_ms);
+    -- Attaching needs a weaker lock on the parent than creating a partition does: readers and writers go on.
+    FOREACH parent IN ARRAY ARRAY['quotes_tick', 'quotes_watermark_raise'] LOOP
+        IF to_regclass(parent || '_' || suffix) IS NULL THEN
+            EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)',
+                           parent || '_' || suffix, parent);
+            EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%s)',
+                           parent, parent || '_' || suffix, from_ms, to_ms);
+        END IF;
+    END LOOP;
 END $$;
 SELECT quotes_partition_ensure((now() AT TIME ZONE 'UTC')::date + ahead) FROM generate_series(-1, 3) AS ahead;
 

@@ -95,6 +95,7 @@ export const en = {
   chart: {
     label: "{symbol}, {interval} candles, last price {price}. {open}",
     openCount: "No open orders. | {count} open order. | {count} open orders.",
+    section: "Chart",
     interval: "Interval",
     source: "Drawn from the ticks that settle orders",
     live: "Back to live",
