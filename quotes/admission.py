@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import structlog
 from django.db import connection, transaction
@@ -260,7 +261,7 @@ def refusals_record(refused: Iterable[tuple[str, RefusedTick]]) -> None:
             "at": [newest[key].recv_ms for key in keys],
         },
     )
-    sampled = [key for key in keys if _sample_due(key, newest[key].recv_ms)][:_SAMPLES_PER_BATCH]
+    sampled = list(islice((key for key in keys if _sample_due(key, newest[key].recv_ms)), _SAMPLES_PER_BATCH))
     if not sampled:
         return
     db.run(

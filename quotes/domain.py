@@ -192,30 +192,28 @@ def price_of(tick: RawTick, *, price_source: str, scale: int) -> int | Refusal |
 
     A mid is rounded half-even to the scale, and so is a trade with more decimals than the scale.
     """
-    value = _value(tick, price_source)
-    if value is None:
+    quoted = tick.bid is not None and tick.ask is not None
+    if not (tick.last is not None if price_source == "last" else quoted or tick.serves_all):
         return None
-    if not value.is_finite():
+    numbers = [number for number in (tick.bid, tick.ask, tick.last) if number is not None]
+    if not numbers or not all(number.is_finite() for number in numbers):
         return Refusal.NOT_FINITE
-    if value <= 0 or (tick.bid is not None and tick.bid <= 0) or (tick.ask is not None and tick.ask <= 0):
+    if any(number <= 0 for number in numbers):
         return Refusal.NOT_POSITIVE
     # Beyond this exponent a decimal would be expanded to digits that no market has.
-    if value.adjusted() + scale > 18:
-        return Refusal.OUT_OF_RANGE
-    price = scale_half_even(value, scale)
-    if price == 0:
-        return Refusal.NOT_POSITIVE
-    return price if price < PRICE_MAX else Refusal.OUT_OF_RANGE
+    if any(number.adjusted() + scale > 18 for number in numbers):
+        return Refusal.NOT_FINITE
+    price = scale_half_even(_value(tick, price_source), scale)
+    if price >= PRICE_MAX:
+        return Refusal.NOT_FINITE
+    return price if price > 0 else Refusal.NOT_POSITIVE
 
 
-def _value(tick: RawTick, price_source: str) -> Decimal | None:
-    if price_source == "last":
-        return tick.last
-    if tick.bid is not None and tick.ask is not None:
-        if not (tick.bid.is_finite() and tick.ask.is_finite()):
-            return Decimal("NaN")
-        return mid(tick.bid, tick.ask)
-    return tick.last if tick.serves_all else None
+def _value(tick: RawTick, price_source: str) -> Decimal:
+    if price_source != "last" and tick.bid is not None and tick.ask is not None:
+        return (tick.bid + tick.ask) / 2
+    assert tick.last is not None
+    return tick.last
 
 
 def admit(

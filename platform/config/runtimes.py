@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 MANAGE = (sys.executable, str(ROOT / "manage.py"))
-CELERY = (sys.executable, "-m", "celery", "-A", "config.celery")
+CELERY = (sys.executable, "-m", "celery", "--app", "config.celery", "--quiet")
 DEMO_LOGINS = (
     "  trader    trader@example.com / trader-demo-1",
     "  trader    trader2@example.com / trader-demo-2",

@@ -89,8 +89,9 @@ class AccountAdmin(ReadOnlyAdmin):
     @admin.display(description="Newest entries")
     def statement(self, account: Account) -> SafeString:
         """Return the newest lines of the statement, and the way to all transfers."""
+        table: str
         if account.balance is None:
-            table = format_html("The house keeps no entry numbers; its movements are in the list of transfers.")
+            table = "The house keeps no entry numbers; its movements are in the list of transfers."
         else:
             rows = selectors.statement(account_id=account.pk, before_no=None, limit=_STATEMENT_ROWS)
             headers = ["No", "At", "What", "Amount", "Balance after", "Reference"]

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import connections
-from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
 from quotes import publishing
 from tests.quotes.live import Stream, hear_ticks, stream_running, subscribe
 from tests.quotes.market import Market
-from tests.realtime.live import OwnRedis, hear
+from tests.realtime.live import OwnRedis
 from tests.support import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -62,7 +62,9 @@ def test_doubled_and_reordered_hints_change_nothing(gateway: Gateway, monkeypatc
         monkeypatch.setattr(publishing, "_send", send)
         append(user.pk, "demo")
         (last,) = hear_events(client, 1)
-    assert [event["seq"] for event in [*append_after, last]] == list(range(1, 12))
+    events = [*append_after, last]
+    assert [event["seq"] for event in events] == list(range(1, 12))
+    assert [event["data"]["number"] for event in events] == [0, 1] * 5 + [0]
 
 
 def test_redis_restarts_while_events_flow(gateway_of_own_redis: Gateway, publishes_to: OwnRedis) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from socket import create_connection
+from time import monotonic
 from typing import Any
 
 import psutil
@@ -98,6 +99,33 @@ def test_token_bound_to_a_ledger_gets_its_own_chain(gateway: Gateway) -> None:
         live = hear_events(client, 2)
     assert [(e["seq"], e["prev_seq"]) for e in replayed + live] == [(2, 0), (5, 2), (7, 5), (9, 7)]
     assert {e["ledger"] for e in replayed + live} == {"demo"}
+
+
+def test_bound_token_beside_an_unbound_one_sees_no_more(gateway: Gateway) -> None:
+    """S-07: what a process knows for one socket of a user is not shown to another that may not see it."""
+    user = reader()
+    with gateway.session(session_of(user)) as whole, gateway.token(token_of(user.pk, ledgers=["demo"])) as bound:
+        for client in (whole, bound):
+            ask(client, id=1, type="subscribe", channel="account", after_seq=0)
+        for _ in range(5):
+            append(user.pk, "real", "demo", "")
+        assert [event["seq"] for event in hear_events(whole, 15)] == list(range(1, 16))
+        seen = hear_events(bound, 5)
+    assert [(event["seq"], event["ledger"]) for event in seen] == [(seq, "demo") for seq in (2, 5, 8, 11, 14)]
+
+
+def test_events_come_by_hints_at_once(gateway: Gateway) -> None:
+    """Principle 8: a hint brings an event within milliseconds; the watch alone would take a second for each."""
+    user = reader()
+    with gateway.token(token_of(user.pk)) as client:
+        ask(client, id=1, type="subscribe", channel="account", after_seq=0)
+        append(user.pk, "demo")
+        hear_events(client, 1)
+        started_s = monotonic()
+        for _ in range(20):
+            append(user.pk, "demo")
+            hear_events(client, 1)
+    assert monotonic() - started_s < 5
 
 
 def test_bound_token_that_joins_live_knows_its_previous_event(gateway: Gateway) -> None:

@@ -64,9 +64,9 @@ def trader() -> Trader:
 
 
 def _duration(case: Case) -> dict[str, Any]:
-    """Let no tick of a case lie before the opening."""
+    """Let no tick of a case lie before the opening, and the second order have a second left."""
     earliest_ms = -min(offset for offset, _ in case.ticks)
-    return {"duration_s": 1 + max(earliest_ms, 0) // 1_000} | case.terms
+    return {"duration_s": 2 + max(earliest_ms, 0) // 1_000} | case.terms
 
 
 @pytest.mark.parametrize("ledger", ["demo", "real"])

@@ -1,0 +1,318 @@
+"""The checks that operators run, and the mutants that prove them: each check turns red on its own fault (section 0)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+
+from kernel.clock import rfc3339
+from ledger.services import demo_refill
+from tests.books import CHECKS, violations
+from tests.market import Market, Trader, db_now_ms, market_open, order_row, settle_due, trader_open
+from trading.models import Order
+
+pytestmark = pytest.mark.django_db
+
+
+@dataclass
+class Books:
+    """Sound books: orders of every state on both ledgers, a refill, adjustments."""
+
+    market: Market
+    trader: Trader
+    other: Trader
+
+
+@pytest.fixture
+def books() -> Books:
+    market, trader, other = market_open(), trader_open(real="100.00"), trader_open(real="50.00")
+    expires_ms = db_now_ms() + 2_500
+    for person in (trader, other):
+        for ledger in ("demo", "real"):
+            for direction in ("up", "down"):
+                person.place(market, direction, ledger=ledger, duration_s=None, expires_at_ms=expires_ms)
+    market.admitted("1.08600", at_ms=expires_ms - 1_000)
+    market.admitted("1.08700", at_ms=expires_ms)
+    market.admitted("1.08512", at_ms=expires_ms + 1)
+    settle_due()
+    tied = trader.place(market, duration_s=None, expires_at_ms=expires_ms + 1_000)
+    refunded = trader.place(market, duration_s=None, expires_at_ms=expires_ms + 9_000)
+    market.admitted("1.08512", at_ms=order_row(tied).expires_at_ms)
+    market.admitted("1.08800", at_ms=order_row(refunded).expires_at_ms + 1)
+    settle_due()
+    demo_refill(user_id=trader.user.id, wallet_id=trader.wallets["demo"])
+    other.place(market, "up", duration_s=60)
+    trader.place(market, "down", ledger="real", duration_s=60)
+    return Books(market, trader, other)
+
+
+def test_the_books_have_every_state(books: Books) -> None:
+    """Control: sound books with orders of each state give zeros everywhere."""
+    assert set(Order.objects.values_list("state", flat=True)) == {"open", "won", "lost", "tied", "refunded"}
+    assert violations() == {}
+
+
+@contextmanager
+def _damaged(*statements: str) -> Iterator[None]:
+    """Damage the books as only the owner of the tables could, guards switched off, and undo it all at the end."""
+    guards = [
+        ("ledger_transfer", "ledger_transfer_append_only"),
+        ("trading_order", "trading_order_frozen"),
+        ("quotes_tick", "quotes_tick_append_only"),
+        ("quotes_watermark_raise", "quotes_watermark_raise_append_only"),
+        ("realtime_event", "realtime_event_guard"),
+        ("realtime_event_counter", "realtime_event_counter_guard"),
+    ]
+    constraints = [
+        ("ledger_transfer", "ledger_transfer_debit_place"),
+        ("ledger_transfer", "ledger_transfer_credit_place"),
+        ("ledger_transfer", "ledger_transfer_family_book"),
+        ("ledger_transfer", "ledger_transfer_once"),
+        ("ledger_transfer", "ledger_transfer_debit_no"),
+        ("ledger_transfer", "ledger_transfer_credit_no"),
+        ("trading_order", "trading_order_states"),
+        ("trading_order", "trading_order_direction"),
+    ]
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for table, guard in guards:
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {guard}")
+        for table, constraint in constraints:
+            cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {constraint}")
+            cursor.execute(f"DROP INDEX IF EXISTS {constraint}")
+        for statement in statements:
+            cursor.execute(statement)
+            assert cursor.rowcount != 0, f"nothing was damaged by {statement}"
+        # The guards are on again while the checks look, so that only the damage is seen.
+        for table, guard in guards:
+            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER {guard}")
+        yield
+        transaction.set_rollback(True)
+
+
+WON = "(SELECT id FROM trading_order WHERE state = 'won' ORDER BY id LIMIT 1)"
+DEMO_WALLET = "(SELECT {}(id::text)::uuid FROM ledger_account WHERE kind = 'wallet' AND book = 'demo')"
+LOST = "(SELECT id FROM trading_order WHERE state = 'lost' ORDER BY id LIMIT 1)"
+OPEN = "(SELECT id FROM trading_order WHERE state = 'open' ORDER BY id LIMIT 1)"
+MIDDLE_TICK = "(SELECT seq FROM quotes_tick ORDER BY seq OFFSET 2 LIMIT 1)"
+SECOND_CLOSE = (
+    "INSERT INTO ledger_transfer (id, entry_id, family, kind, reference, debit_account_id, credit_account_id, amount,"
+    " book, currency, at_ms) SELECT gen_random_uuid(), entry_id, family, '{kind}', reference, debit_account_id,"
+    " credit_account_id, amount, book, currency, at_ms FROM ledger_transfer"
+    " WHERE family = 'order.close' AND reference = {order}"
+)
+NEXT_TICK = (
+    "INSERT INTO quotes_tick SELECT symbol_id, seq + 1, {at}, {at}, bid, ask, price + 100, revision"
+    " FROM quotes_tick ORDER BY seq DESC LIMIT 1"
+)
+
+# The check by the start of its name, and a fault that it must see.
+MUTANTS: list[tuple[str, list[str]]] = [
+    ("I-01 each order has exactly", ["DELETE FROM ledger_transfer WHERE family = 'order.profit'"]),
+    ("I-01 each order has exactly", ["DELETE FROM ledger_transfer WHERE family = 'order.stake' AND kind = 'stake'"]),
+    ("I-01 each order has exactly", ["UPDATE ledger_transfer SET kind = 'won' WHERE kind = 'lost'"]),
+    ("I-01 each order has exactly", ["UPDATE ledger_transfer SET amount = amount + 1 WHERE family = 'order.profit'"]),
+    (
+        "I-01 each order has exactly",
+        [f"UPDATE ledger_transfer SET reference = gen_random_uuid() WHERE reference = {LOST}"],
+    ),
+    (
+        "I-01 each order's transfers touch",
+        [
+            (
+                "UPDATE ledger_transfer SET credit_account_id = (SELECT id FROM ledger_account WHERE kind = 'wallet'"
+                " AND id <> credit_account_id ORDER BY id LIMIT 1) WHERE family = 'order.profit'"
+            )
+        ],
+    ),
+    (
+        "I-01 each order's transfers touch",
+        [
+            (
+                "UPDATE ledger_transfer SET credit_account_id = debit_account_id, debit_account_id = credit_account_id"
+                " WHERE family = 'order.stake'"
+            )
+        ],
+    ),
+    ("I-02", ["UPDATE ledger_account SET balance = balance + 1 WHERE kind = 'wallet' AND book = 'demo'"]),
+    ("I-02", ["DELETE FROM ledger_transfer WHERE family = 'adjustment'"]),
+    ("I-03", ["UPDATE ledger_transfer SET debit_after = debit_after + 1 WHERE family = 'order.stake'"]),
+    ("I-03", [f"DELETE FROM ledger_transfer WHERE family = 'order.close' AND reference = {WON}"]),
+    ("I-03", ["UPDATE ledger_transfer SET credit_no = credit_no + 1 WHERE family = 'demo.refill' OR kind = 'grant'"]),
+    ("I-04", ["ALTER TABLE ledger_account DROP CONSTRAINT ledger_account_guarded"]),
+    # Money moved between two wallets without a transfer: every sum over the book still holds.
+    (
+        "I-05",
+        [
+            f"UPDATE ledger_account SET balance = balance + 1 WHERE id = {DEMO_WALLET.format('min')}",
+            f"UPDATE ledger_account SET balance = balance - 1 WHERE id = {DEMO_WALLET.format('max')}",
+        ],
+    ),
+    ("I-05", ["UPDATE ledger_account SET entry_no = entry_no + 1 WHERE kind = 'wallet' AND book = 'real'"]),
+    ("I-06", ["UPDATE ledger_transfer SET book = 'real' WHERE book = 'demo' AND family = 'order.stake'"]),
+    ("I-06", ["UPDATE ledger_transfer SET currency = 'EUR' WHERE family = 'order.close'"]),
+    ("I-07", ["ALTER TABLE ledger_transfer DISABLE TRIGGER ledger_transfer_no_truncate"]),
+    ("I-07", ["DROP TRIGGER ledger_transfer_no_truncate ON ledger_transfer"]),
+    ("I-08", ["UPDATE ledger_transfer SET family = 'deposit.credit' WHERE family = 'demo.grant'"]),
+    ("I-08", ["UPDATE ledger_transfer SET family = 'demo.grant' WHERE family = 'adjustment'"]),
+    ("I-10", ["UPDATE trading_order SET payout = payout + 1 WHERE state = 'won'"]),
+    ("I-10", ["UPDATE trading_order SET payout_percent = payout_percent + 1 WHERE state = 'won'"]),
+    ("I-11", [f"DELETE FROM trading_order_open WHERE order_id = {OPEN}"]),
+    (
+        "I-11",
+        [
+            (
+                "INSERT INTO trading_order_open (order_id, symbol_id, wallet_id, expires_at_ms)"
+                f" SELECT id, symbol_id, wallet_id, 9000000000000 FROM trading_order WHERE id = {WON}"
+            )
+        ],
+    ),
+    ("I-11", [SECOND_CLOSE.format(kind="lost", order=WON)]),
+    ("I-13", ["UPDATE trading_order SET close_seq = close_seq - 1 WHERE state = 'won'"]),
+    ("I-13", ["UPDATE trading_order SET close_seq = NULL, close_at_ms = NULL WHERE state = 'refunded'"]),
+    (
+        "I-13",
+        ["UPDATE trading_order SET close_at_ms = expires_at_ms + 1, close_seq = 99 WHERE state = 'won'"],
+    ),
+    ("I-13", ["UPDATE trading_order SET max_tick_age_ms = 1, close_at_ms = close_at_ms - 2 WHERE state = 'lost'"]),
+    ("I-16 ticks", [f"DELETE FROM quotes_tick WHERE seq = {MIDDLE_TICK}"]),
+    ("I-16 ticks", [f"UPDATE quotes_tick SET at_ms = at_ms - 60000 WHERE seq = {MIDDLE_TICK}"]),
+    ("I-16 ticks", [NEXT_TICK.format(at="at_ms - 5")]),
+    (
+        "I-16 ticks",
+        [
+            (
+                "INSERT INTO quotes_watermark_raise SELECT symbol_id, at_ms, 3, seq - 1, received_at_ms"
+                f" FROM quotes_tick WHERE seq = {MIDDLE_TICK}"
+            )
+        ],
+    ),
+    ("I-16 no order", ["DELETE FROM quotes_watermark_raise"]),
+    ("I-16 no order", ["UPDATE trading_order SET settled_at_ms = accepted_at_ms WHERE state = 'tied'"]),
+    ("I-17", ["UPDATE trading_order SET open_at_ms = accepted_at_ms - max_tick_age_ms - 1 WHERE state = 'open'"]),
+    ("I-19", ["UPDATE trading_order_open SET expires_at_ms = expires_at_ms - 3600000"]),
+    ("I-29", ["DELETE FROM realtime_event WHERE type = 'order.settled'"]),
+    ("I-29", ["UPDATE realtime_event SET type = 'order.lost' WHERE type = 'order.opened'"]),
+    ("I-30", ["UPDATE realtime_event_counter SET seq = seq + 1"]),
+    ("I-30", ["DELETE FROM realtime_event WHERE seq = 2"]),
+]
+
+
+def test_each_check_turns_red_on_its_fault(books: Books) -> None:
+    """Reliability 0: a check that no fault turns red proves nothing; here, each does."""
+    unseen = []
+    for number, (check, damage) in enumerate(MUTANTS):
+        with _damaged(*damage):
+            if not any(name.startswith(check) for name in violations()):
+                unseen.append((number, check, damage))
+    assert unseen == []
+    assert violations() == {}
+
+
+def test_every_check_has_a_mutant() -> None:
+    """Reliability 0: every promise is one executable check, and every check has a mutant."""
+    without = [name for name in CHECKS if not any(name.startswith(check) for check, _ in MUTANTS)]
+    assert without == []
+
+
+def test_money_between_wallets_is_seen_by_one_check_only(books: Books) -> None:
+    """Reliability 0: the sums over a book stay green here; only the balance against its entries goes red."""
+    damage = next(statements for check, statements in MUTANTS if check == "I-05")
+    with _damaged(*damage):
+        assert [name[:4] for name in violations()] == ["I-05"]
+
+
+# --- the commands ----------------------------------------------------------------------------------
+
+
+def _run(*arguments: str) -> tuple[int, str]:
+    """Run a command and return its exit code and what it printed."""
+    out = StringIO()
+    try:
+        call_command(*arguments, stdout=out, stderr=StringIO())
+    except SystemExit as ended:
+        return int(ended.code or 0), out.getvalue()
+    return 0, out.getvalue()
+
+
+def test_verify_ledger_prints_a_line_for_each_invariant(books: Books) -> None:
+    """Contract: one line each with its count of violations; exit 1 if any."""
+    code, text = _run("verify_ledger", "--full")
+    lines = text.splitlines()
+    assert code == 0
+    assert len(lines) == len(CHECKS)
+    assert all(line.endswith(": 0") for line in lines)
+    with _damaged("UPDATE ledger_account SET balance = balance + 1 WHERE kind = 'wallet'"):
+        code, text = _run("verify_ledger")
+    assert code == 1
+    assert any(line.startswith("I-02") and not line.endswith(": 0") for line in text.splitlines())
+
+
+def test_resettle_finds_nothing_in_sound_books(books: Books) -> None:
+    """Contract: ``checked N, differences M, unavailable K``; I-12: every outcome is recomputed identically."""
+    settled = Order.objects.exclude(state="open").count()
+    assert _run("resettle", "--check") == (0, f"checked {settled}, differences 0, unavailable 0\n")
+
+
+RESETTLE: list[tuple[str, str, bool]] = [
+    ("a changed price", "UPDATE quotes_tick SET price = price - 500", True),
+    ("a changed evidence price", "UPDATE quotes_tick SET price = 1 WHERE seq = 3", True),
+    ("a lost evidence tick", "DELETE FROM quotes_tick WHERE seq = 3", True),
+    (
+        "a tick that came later",
+        (
+            "INSERT INTO quotes_tick SELECT symbol_id, seq + 90, at_ms, at_ms, bid, ask, 1, revision FROM quotes_tick"
+            " WHERE seq = 3"
+        ),
+        True,
+    ),
+    ("a swapped result", "UPDATE trading_order SET state = 'won', payout = 1850 WHERE state = 'lost'", True),
+    ("a changed payout", "UPDATE trading_order SET payout = payout + 1 WHERE state = 'won'", True),
+    ("an edited opening price", "UPDATE trading_order SET open_price = open_price - 1 WHERE state = 'lost'", True),
+    ("another evidence", "UPDATE trading_order SET close_seq = 2 WHERE state = 'won'", True),
+    ("another reason", "UPDATE trading_order SET reason = 'no_tick' WHERE state = 'refunded'", True),
+    ("a lost opening tick", "DELETE FROM quotes_tick WHERE seq = 1", False),
+]
+
+
+def test_resettle_finds_a_manipulated_log_or_result(books: Books) -> None:
+    """I-12, contract: differences and unavailable ticks are counted and end with exit code 1."""
+    unseen = []
+    for name, damage, differs in RESETTLE:
+        with _damaged(damage):
+            code, text = _run("resettle", "--check")
+        counts = dict(part.split(" ") for part in text.strip().split(", "))
+        if code != 1 or int(counts["differences" if differs else "unavailable"]) == 0:
+            unseen.append((name, code, text))
+    assert unseen == []
+    assert _run("resettle", "--check")[0] == 0
+
+
+def test_resettle_looks_at_the_asked_time_only(books: Books) -> None:
+    """Contract: ``--from`` inclusive, ``--to`` exclusive, by the time of settlement."""
+    settled = sorted(Order.objects.exclude(state="open").values_list("settled_at_ms", flat=True))
+    first, newest = (rfc3339(int(instant or 0)) for instant in (settled[0], settled[-1]))
+
+    def checked(*arguments: str) -> int:
+        return int(_run("resettle", "--check", *arguments)[1].split(",")[0].removeprefix("checked "))
+
+    assert checked("--from", first) == len(settled)
+    assert checked("--to", first) == 0
+    assert checked("--from", first, "--to", newest) == sum(instant < settled[-1] for instant in settled)
+    with pytest.raises(CommandError):
+        call_command("resettle", "--check", "--from", "yesterday")
+
+
+def test_resettle_writes_nothing(books: Books) -> None:
+    """Rules 3: it recomputes and compares; it never changes an order."""
+    before: list[Any] = list(Order.objects.order_by("id").values_list())
+    with _damaged("UPDATE quotes_tick SET price = price - 500"):
+        _run("resettle", "--check")
+        assert list(Order.objects.order_by("id").values_list()) == before
