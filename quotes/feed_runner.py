@@ -40,6 +40,7 @@ class FeedRunner:
         self._inbox = Inbox()
         self._wake = asyncio.Event()
         self._stopping = False
+        self._leads: bool | None = None
         self._subscribed: dict[str, Wanted] = {}
         self._receiving: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"feed-{name}")
@@ -67,6 +68,7 @@ class FeedRunner:
             if not await self._on_thread(self._writer.lead):
                 await self._stand_by()
                 return self._stopping
+            self._leads = True
             self._database_backoff.reset()
             await self._subscribe()
             return await self._write_on()
@@ -82,6 +84,9 @@ class FeedRunner:
         return self._stopping
 
     async def _stand_by(self) -> None:
+        if self._leads is not False:
+            self._leads = False
+            log.info("feed_stands_by", feed=self.name)
         await self._receive_no_more()
         self._drop()
         await self._pause(STANDBY_S)

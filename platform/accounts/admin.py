@@ -105,8 +105,12 @@ class UserAdmin(ModelAdmin):  # type: ignore[misc]
         return (*shown, *breaks, *rights)
 
     def has_ban_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whether the operator may ban: who may change users may."""
-        return request.user.has_perm("accounts.change_user")
+        """Whether the operator may ban: who may change users may, once."""
+        return _may_change(request) and not _is_banned(object_id)
+
+    def has_unban_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whether there is a ban that the operator may lift."""
+        return _may_change(request) and _is_banned(object_id)
 
     @display(description="State", label={"active": "success", "banned": "danger", "closed": "warning"})  # type: ignore[untyped-decorator]
     def shown_state(self, user: User) -> str:
@@ -167,7 +171,7 @@ class UserAdmin(ModelAdmin):  # type: ignore[misc]
     @action(  # type: ignore[untyped-decorator]
         description="Lift ban",
         url_path="unban",
-        permissions=["ban"],
+        permissions=["unban"],
         icon="lock_open",
         dialog={
             "title": "Lift this user's ban?",
@@ -292,6 +296,14 @@ class GroupAdmin(ModelAdmin):  # type: ignore[misc]
 
 def _is_superuser(request: HttpRequest) -> bool:
     return bool(getattr(request.user, "is_superuser", False))
+
+
+def _may_change(request: HttpRequest) -> bool:
+    return request.user.has_perm("accounts.change_user")
+
+
+def _is_banned(object_id: Any) -> bool:
+    return User.objects.filter(pk=object_id, banned_at_ms__isnull=False).exists()
 
 
 def _back(request: HttpRequest, user: User) -> HttpResponse:

@@ -37,6 +37,7 @@ export function symbolWith(changes: Partial<SymbolRecord> = {}): SymbolRecord {
     name: "Euro / US Dollar",
     asset_class: "forex",
     feed: "simulator",
+    feed_custom: true,
     state: "open",
     state_reason: null,
     next_open: null,

@@ -66,6 +66,7 @@ def test_ban_asks_for_a_reason_and_is_recorded(operator: Client) -> None:
     assert b"two accounts" in operator.get(f"{page}/change/").content
     assert b"two accounts" in operator.get(f"{page}/history/").content
 
+    assert operator.post(f"{page}/ban/", {"_form_submitted": "True", "reason": "again"}).status_code == 403
     operator.post(f"{page}/unban/", {"_form_submitted": "True"})
     user.refresh_from_db()
     assert not user.is_banned

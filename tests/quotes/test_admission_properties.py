@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from decimal import Decimal
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,7 +48,7 @@ def judged(ticks: list[RawTick], cuts: list[int] | None = None) -> list[Admissio
     """Admit a series, cut into batches."""
     head, recent, results = Head(), RecentTicks(), []
     bounds = [0, *sorted(cut for cut in cuts or [] if cut < len(ticks)), len(ticks)]
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in pairwise(bounds):
         result = admit(head=head, ticks=ticks[start:end], recent=recent, price_source="mid", scale=SCALE)
         head = result.head
         results.append(result)
@@ -60,7 +61,7 @@ def test_the_log_is_monotonic_in_time_and_gap_free(ticks: list[RawTick]) -> None
     log = [tick for result in judged(ticks) for tick in result.admitted]
 
     assert [tick.seq for tick in log] == list(range(1, len(log) + 1))
-    assert all(before.at_ms <= after.at_ms for before, after in zip(log, log[1:], strict=False))
+    assert all(before.at_ms <= after.at_ms for before, after in pairwise(log))
     assert all(-ADMISSION.future_ms <= tick.recv_ms - tick.at_ms <= ADMISSION.grace_ms for tick in log)
 
 
@@ -104,9 +105,7 @@ def _clear(ticks: list[RawTick]) -> list[RawTick]:
     kept = []
     for tick in ticks:
         assert tick.bid is not None
-        if abs(tick.bid - level) < far:
-            kept.append(tick)
-        elif Decimal("0.08") < abs(tick.bid - level) < Decimal("0.1"):
+        if abs(tick.bid - level) < far or Decimal("0.08") < abs(tick.bid - level) < Decimal("0.1"):
             kept.append(tick)
     return kept
 

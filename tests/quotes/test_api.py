@@ -27,7 +27,7 @@ def _fresh_rates() -> None:
     rates_reset()
 
 
-def get(client: Client, path: str, status: int = 200, **query: str) -> dict[str, Any]:
+def get(client: Client, path: str, status: int = 200, /, **query: Any) -> dict[str, Any]:
     """Return the JSON of an answer with the expected status."""
     response = client.get(f"/api/v1/{path}", query)
     assert response.status_code == status, response.content
@@ -262,7 +262,8 @@ def test_a_payout_s_history_is_public_and_pages_newest_first(client: Client) -> 
     for percent in (84, 83, 82):
         symbol_payout_set(code=market.code, percent=percent, inputs={"orders": percent})
 
-    seen, cursor = [], {}
+    seen: list[dict[str, Any]] = []
+    cursor: dict[str, str] = {}
     for _ in range(4):
         page = get(client, f"symbols/{market.code}/payouts", limit="1", **cursor)
         seen += page["data"]

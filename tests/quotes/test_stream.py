@@ -18,6 +18,7 @@ from kernel import db
 from kernel.clock import rfc3339
 from kernel.money import format_scaled
 from quotes.domain import AdmittedTick
+from quotes.models import Symbol, SymbolHead
 from quotes.services import symbol_halt, symbol_resume
 from tests.quotes.live import Stream, hear_ticks, hear_type, stream_running, subscribe
 from tests.quotes.market import Market, code_new
@@ -168,7 +169,9 @@ def test_what_is_no_frame_is_answered_with_an_error(client: ClientConnection, te
 
 @committed
 def test_too_many_subscriptions_are_refused_whole(client: ClientConnection) -> None:
-    codes = [Market().code for _ in range(201)]
+    codes = [code_new() for _ in range(201)]
+    symbols = Symbol.objects.bulk_create(Symbol(code=code, name=code, feed="script", source=code) for code in codes)
+    SymbolHead.objects.bulk_create(SymbolHead(symbol=symbol) for symbol in symbols)
     assert subscribe(client, *codes[:200])["type"] == "ok"
 
     answer = subscribe(client, codes[200])

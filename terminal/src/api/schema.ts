@@ -1,20 +1,20 @@
-/** The one place that says where the API's types come from: the contract by hand, or the generated schema. */
-export type { paths } from "./contract";
-export type {
-  AccountEvent,
-  BalanceChange,
-  CandleRecord,
-  Direction,
-  Ledger,
-  MarketState,
-  NewOrder,
-  Order,
-  OrdersQuery,
-  OrderState,
-  Page,
-  ProblemBody,
-  SymbolRecord,
-  Tick,
-  Wallet,
-  WalletEntry,
-} from "./contract";
+/** The one place that names the API's types; `npm run api` writes `schema.d.ts` from the server's schema. */
+
+import type { components, operations, paths } from "./schema.d";
+
+type Schemas = components["schemas"];
+
+export type { paths };
+export type { AccountEvent, BalanceChange, Page, ProblemBody } from "./contract";
+
+export type CandleRecord = Schemas["Candle"];
+export type Direction = Schemas["DirectionEnum"];
+export type Ledger = Schemas["LedgerEnum"];
+export type MarketState = Schemas["SymbolStateEnum"];
+export type NewOrder = Schemas["OrderRequestRequest"];
+export type Order = Schemas["Order"];
+export type OrderState = Schemas["OrderStateEnum"];
+export type OrdersQuery = NonNullable<operations["orders_list"]["parameters"]["query"]>;
+export type SymbolRecord = Schemas["Symbol"];
+export type Wallet = Schemas["Wallet"];
+export type WalletEntry = Schemas["Entry"];

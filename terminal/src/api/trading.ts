@@ -1,7 +1,10 @@
+import type { Interval } from "@/lib/candles";
 import { http, unwrap } from "./client";
 import { NoAnswer } from "./problem";
 import type { Ledger, NewOrder, Order, OrdersQuery, Page, SymbolRecord, Wallet, WalletEntry, CandleRecord, AccountEvent } from "./schema";
 
+/** The refill takes an empty object, which the schema generator leaves out. */
+const NO_TERMS = {} as never;
 const RETRY_AFTER_MS = [300, 800, 1600];
 const ATTEMPT_TIMEOUT_MS = 8000;
 
@@ -17,7 +20,7 @@ export async function orderPlace(order: NewOrder, waits: readonly number[] = RET
   for (let attempt = 0; ; attempt += 1) {
     try {
       const signal = AbortSignal.timeout(ATTEMPT_TIMEOUT_MS);
-      return await unwrap(http.POST("/api/v1/orders", { body: order, params: { header: {}, path: {} }, signal }));
+      return await unwrap(http.POST("/api/v1/orders", { body: order, signal }));
     } catch (error) {
       const wait = waits[attempt];
       if (!(error instanceof NoAnswer) || wait === undefined) throw error;
@@ -33,7 +36,7 @@ export async function orderLookup(ledger: Ledger, clientOrderId: string): Promis
 }
 
 export function ordersList(query: OrdersQuery): Promise<Page<Order>> {
-  return unwrap(http.GET("/api/v1/orders", { params: { query, path: {} } }));
+  return unwrap(http.GET("/api/v1/orders", { params: { query } }));
 }
 
 /** Read a list to its end, following the pages. */
@@ -52,33 +55,33 @@ export function ordersOpen(): Promise<Order[]> {
   return everyPage((cursor) => ordersList({ state: "open", limit: 500, ...(cursor === undefined ? {} : { cursor }) }));
 }
 
-export function symbolsList(): Promise<SymbolRecord[]> {
-  return everyPage((cursor) => unwrap(http.GET("/api/v1/symbols", { params: { query: cursor === undefined ? {} : { cursor }, path: {} } })));
+export async function symbolsList(): Promise<SymbolRecord[]> {
+  return (await unwrap(http.GET("/api/v1/symbols"))).data;
 }
 
-export async function candlesRead(code: string, interval: string, from: string, to: string): Promise<CandleRecord[]> {
+export async function candlesRead(code: string, interval: Interval, from: string, to: string): Promise<CandleRecord[]> {
   const params = { path: { code }, query: { interval, from, to } };
   const page = await unwrap(http.GET("/api/v1/symbols/{code}/candles", { params }));
   return page.data;
 }
 
 export async function walletsList(): Promise<Wallet[]> {
-  const page = await unwrap(http.GET("/api/v1/wallets", { params: { query: {}, path: {} } }));
+  const page = await unwrap(http.GET("/api/v1/wallets"));
   return page.data;
 }
 
 export function walletEntries(id: string, cursor?: string): Promise<Page<WalletEntry>> {
   const query = { limit: 50, ...(cursor === undefined ? {} : { cursor }) };
-  return unwrap(http.GET("/api/v1/wallets/{id}/entries", { params: { path: { id }, query } }));
+  return unwrap(http.GET("/api/v1/wallets/{wallet_id}/entries", { params: { path: { wallet_id: id }, query } }));
 }
 
 export function walletRefill(id: string, key: string): Promise<Wallet> {
-  const params = { path: { id }, header: { "Idempotency-Key": key } };
-  return unwrap(http.POST("/api/v1/wallets/{id}/refill", { params, body: {} }));
+  const params = { path: { wallet_id: id }, header: { "Idempotency-Key": key } };
+  return unwrap(http.POST("/api/v1/wallets/{wallet_id}/refill", { params, body: NO_TERMS }));
 }
 
 export function eventsAfter(after: number): Promise<{ data: AccountEvent[]; last_seq: number }> {
-  return unwrap(http.GET("/api/v1/events", { params: { query: { after }, path: {} } }));
+  return unwrap(http.GET("/api/v1/events", { params: { query: { after } } }));
 }
 
 /** The newest event's number. No event can lie beyond the largest exact integer, so only the number comes back. */
@@ -87,5 +90,5 @@ export async function eventsLastSeq(): Promise<number> {
 }
 
 export async function serverTime(): Promise<string> {
-  return (await unwrap(http.GET("/api/v1/time", { params: { path: {} } }))).server_time;
+  return (await unwrap(http.GET("/api/v1/time"))).server_time;
 }

@@ -156,6 +156,7 @@ export const en = {
     lastKnown: "last known",
     rule: "Rule {rule}",
     feed: "Feed {feed}, {source}",
+    feedCustom: "Custom feed {feed}, {source}",
     placing: "Placing",
     accepted: "Accepted at {price}",
     acceptedPlain: "Accepted",

@@ -36,7 +36,7 @@ describe("ticket", () => {
     const ticket = useTicket();
     await ticket.buy("up");
     const sent = vi.mocked(trading.orderPlace).mock.calls[0]?.[0];
-    expect(sent).toMatchObject({ ledger: "demo", symbol: "EURUSD", direction: "up", stake: "10.00", duration_s: 30, min_payout_percent: 85 });
+    expect(sent).toMatchObject({ wallet_id: "w-demo", symbol: "EURUSD", direction: "up", stake: "10.00", duration_s: 30, min_payout_percent: 85 });
     expect(sent?.client_order_id).toMatch(/^[A-Za-z0-9._:-]{1,64}$/);
     expect(ticket.phase.kind).toBe("accepted");
     expect(useOrders().open).toHaveLength(1);

@@ -70,7 +70,7 @@ export const useTicket = defineStore("ticket", () => {
     const symbol = symbols.selected;
     if (!symbol || !wallets.current || block.value !== null) return null;
     return {
-      ledger: wallets.current.ledger,
+      wallet_id: wallets.current.id,
       symbol: symbol.code,
       direction,
       stake: fromMinor(toMinor(preferences.stake, wallets.scale), wallets.scale),
