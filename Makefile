@@ -21,6 +21,7 @@ export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
 
 TERMINAL_SOURCES := $(shell find terminal -path terminal/node_modules -prune -o -path terminal/dist -prune \
 	-o -path terminal/test-results -prune -o -type f -print 2>/dev/null)
+NPM_QUIET := --no-audit --no-fund --no-update-notifier --loglevel=error
 TERMINAL_LOCK := terminal/package.json terminal/package-lock.json
 
 .PHONY: help run test test-fast lint types fmt manage setup clean
@@ -41,11 +42,11 @@ run: setup
 	@exec $(BIN)/python -m config.supervisor
 
 test: setup
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 	cd terminal && npm test --silent
 
 test-fast: setup
-	$(BIN)/python -m pytest -n 2 -m "not slow and not journey"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not journey"
 
 lint: setup
 	$(BIN)/ruff check .
@@ -90,14 +91,15 @@ $(STAMPS)/python: pyproject.toml uv.lock $(UV) | $(STAMPS)
 	@$(UV) sync --frozen --quiet --python "$$(.tools/bin/python -c 'import sys; print(sys.executable)')"
 	@touch $@
 
+# npm ci refuses a lock made where packages for other systems were not to be had; install keeps to the lock too.
 $(STAMPS)/node: $(TERMINAL_LOCK) | $(STAMPS)
 	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 20 ? 0 : 1)' 2>/dev/null \
 		|| { echo 'Node 20 or newer with npm is needed' >&2; exit 1; }
 	@echo 'installing the packages of the terminal'
-	@cd terminal && npm ci --no-audit --no-fund --silent
+	@cd terminal && { npm ci $(NPM_QUIET) >/dev/null 2>&1 || npm install --no-save $(NPM_QUIET); }
 	@touch $@
 
 $(STAMPS)/terminal: $(STAMPS)/node $(TERMINAL_SOURCES) | $(STAMPS)
 	@echo 'building the terminal'
-	@cd terminal && npm run --silent build
+	@cd terminal && npm run --silent build -- --logLevel warn
 	@touch $@

@@ -16,11 +16,11 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
 
 from accounts.admin import ReadOnlyAdmin, ShownInstant
 from kernel.clock import DB_NOW_MS_SQL, optional_rfc3339, rfc3339, wall_ms
-from kernel.money import format_scaled
+from kernel.money import CURRENCY_SCALES, DEFAULT_CURRENCY, format_minor, format_scaled
 from quotes import services
 from quotes.domain import MarketStateName, market_state
 from quotes.models import FeedStatus, HaltChange, PayoutChange, RefusalCount, RefusedSample, Symbol, SymbolHead
@@ -52,8 +52,53 @@ class ReasonForm(BaseDialogForm):  # type: ignore[misc]
     reason = forms.CharField(max_length=200, widget=UnfoldAdminTextInputWidget(), help_text="Clients read it.")
 
 
+class StakeField(forms.DecimalField):
+    """Money as people write it, kept in minor units."""
+
+    def __init__(self, **options: Any) -> None:
+        scale = CURRENCY_SCALES[DEFAULT_CURRENCY]
+        super().__init__(
+            min_value=0, decimal_places=scale, max_digits=15, widget=UnfoldAdminDecimalFieldWidget, **options
+        )
+        self._scale = scale
+
+    def prepare_value(self, value: Any) -> Any:
+        """Show minor units as a decimal."""
+        return format_minor(value, DEFAULT_CURRENCY) if isinstance(value, int) else value
+
+    def clean(self, value: Any) -> Any:
+        """Return minor units."""
+        given = super().clean(value)
+        return None if given is None else int(given.scaleb(self._scale))
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Compare what is shown with what was sent by value."""
+        return super().has_changed(self.prepare_value(initial), data)
+
+
 class SymbolForm(_SymbolModelForm):
     """Terms of a symbol; the payout of the moment follows the fixed one and stays within its bounds."""
+
+    min_stake_minor = StakeField(label="Smallest stake", help_text="in the wallet's currency")
+    max_stake_minor = StakeField(label="Largest stake", help_text="in the wallet's currency")
+
+    class Meta:
+        labels = {
+            "payout_fixed": "Payout, percent",
+            "payout_min": "Lowest payout, percent",
+            "payout_max": "Highest payout, percent",
+            "min_duration_s": "Shortest duration, seconds",
+            "max_duration_s": "Longest duration, seconds",
+            "max_tick_age_ms": "Greatest age of a price, milliseconds",
+            "offered_real": "Offered on the real ledger",
+            "offered_demo": "Offered on the demo ledger",
+        }
+        help_texts = {
+            "payout_fixed": "The payout of new orders follows it; the change is public.",
+            "feed": "such as simulator, binance, script",
+            "asset_class": "such as forex, crypto, metal",
+            "max_tick_age_ms": "An older price takes no orders, and settles none.",
+        }
 
     def clean(self) -> dict[str, Any] | None:
         """Derive the payout of the moment before the model's own rules are checked."""

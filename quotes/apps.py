@@ -8,3 +8,9 @@ class QuotesConfig(AppConfig):
 
     name = "quotes"
     verbose_name = "Market"
+
+    def ready(self) -> None:
+        """Make the public events of the market known."""
+        from quotes.events import events_register
+
+        events_register()

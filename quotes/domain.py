@@ -202,16 +202,16 @@ def price_of(tick: RawTick, *, price_source: str, scale: int) -> int | Refusal |
         return Refusal.NOT_POSITIVE
     # Beyond this exponent a decimal would be expanded to digits that no market has.
     if any(number.adjusted() + scale > 18 for number in numbers):
-        return Refusal.NOT_FINITE
+        return Refusal.OUT_OF_RANGE
     price = scale_half_even(_value(tick, price_source), scale)
-    if price >= PRICE_MAX:
-        return Refusal.NOT_FINITE
-    return price if price > 0 else Refusal.NOT_POSITIVE
+    if price == 0:
+        return Refusal.NOT_POSITIVE
+    return price if price < PRICE_MAX else Refusal.OUT_OF_RANGE
 
 
 def _value(tick: RawTick, price_source: str) -> Decimal:
     if price_source != "last" and tick.bid is not None and tick.ask is not None:
-        return (tick.bid + tick.ask) / 2
+        return mid(tick.bid, tick.ask)
     assert tick.last is not None
     return tick.last
 

@@ -11,6 +11,7 @@ from kernel import db
 from kernel.clock import DB_NOW_MS_SQL
 from quotes import errors
 from quotes.admission import heartbeats_record, ticks_admit, watermarks_raise_to_expiry
+from quotes.events import PayoutChanged, SymbolUpdated
 from quotes.models import HaltChange, PayoutChange, Symbol, SymbolHead, SymbolRevision
 from realtime.services import symbol_event_publish
 
@@ -151,7 +152,7 @@ def symbol_payout_set(*, code: str, percent: int, inputs: dict[str, Any]) -> Sym
     now_ms = _now_ms()
     PayoutChange.objects.create(symbol=symbol, at_ms=now_ms, percent=percent, inputs=inputs)
     symbol_event_publish(
-        type="payout.changed", payload={"symbol": symbol.code, "payout_percent": percent}, at_ms=now_ms
+        type="payout.changed", payload=PayoutChanged(symbol=symbol.code, payout_percent=percent), at_ms=now_ms
     )
     return symbol
 
@@ -162,12 +163,12 @@ def symbol_terms_changed(symbol: Symbol) -> None:
 
 
 def _updated(symbol: Symbol, now_ms: int) -> None:
-    payload = {
-        "code": symbol.code,
-        "state": symbol.operator_state,
-        "state_reason": symbol.state_reason,
-        "payout_percent": symbol.payout_percent,
-    }
+    payload = SymbolUpdated(
+        code=symbol.code,
+        state=str(symbol.operator_state),
+        state_reason=symbol.state_reason,
+        payout_percent=symbol.payout_percent,
+    )
     symbol_event_publish(type="symbol.updated", payload=payload, at_ms=now_ms)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import Any
 
 from django.core.asgi import get_asgi_application
@@ -10,6 +11,9 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
 # Each request runs on a thread of its own here, so connections outlive requests in a pool only.
 os.environ.setdefault("DATABASE_POOL_SIZE", "12")
+
+# Static files are read from disk in one piece; that this blocks for a moment is known.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
 django_application = get_asgi_application()
 

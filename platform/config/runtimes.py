@@ -7,7 +7,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 MANAGE = (sys.executable, str(ROOT / "manage.py"))
-CELERY = (sys.executable, "-m", "celery", "--app", "config.celery", "--quiet")
+# Its warning to root is about pickled messages; we accept JSON only.
+NO_ROOT_WARNING = ("-W", "ignore:You're running the worker with superuser privileges")
+CELERY = (sys.executable, *NO_ROOT_WARNING, "-m", "celery", "--app", "config.celery", "--quiet")
 DEMO_LOGINS = (
     "  trader    trader@example.com / trader-demo-1",
     "  trader    trader2@example.com / trader-demo-2",
@@ -56,7 +58,7 @@ def platform_plan(*, port: int, data_dir: Path, development: bool) -> Plan:
                 *(sys.executable, "-m", "uvicorn", "config.asgi:application"),
                 *("--host", "127.0.0.1", "--port", str(port), "--ws", "websockets-sansio"),
                 *("--no-access-log", "--no-proxy-headers", "--no-server-header", "--log-level", "warning"),
-                *("--timeout-graceful-shutdown", "5"),
+                *("--timeout-graceful-shutdown", "5", "--ws-max-size", "65536"),
             ),
             "parser": (*MANAGE, "parse_quotes"),
             "settlement": (

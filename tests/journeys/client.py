@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -61,18 +62,18 @@ class AccountStream:
     cursor: int = 0
     events: list[dict[str, Any]] = field(default_factory=list)
     socket: ClientConnection | None = None
+    _open: ExitStack = field(default_factory=ExitStack)
 
     def connect(self) -> None:
         """Open a socket and subscribe behind the last event seen."""
-        self.socket = connect(f"{self.platform.socket_url}/ws/v1/", open_timeout=10)
+        self.socket = self._open.enter_context(connect(f"{self.platform.socket_url}/ws/v1/", open_timeout=10))
         self.socket.send(json.dumps({"type": "auth", "token": self.token}))
         ask = {"id": 1, "type": "subscribe", "channel": "account", "after_seq": self.cursor}
         self.socket.send(json.dumps(ask))
 
     def drop(self) -> None:
         """Lose the connection."""
-        assert self.socket is not None
-        self.socket.close()
+        self._open.close()
         self.socket = None
 
     def collect(self, *, until: int, kind: str, within_s: float) -> None:

@@ -16,6 +16,7 @@ from accounts.callers import Caller
 from accounts.domain import SCOPES
 from accounts.models import User
 from kernel.clock import wall_ms
+from kernel.money import format_minor
 from ledger import invariants
 from ledger.models import Account
 from ledger.selectors import wallet_by_email
@@ -74,6 +75,7 @@ def symbol_form(market: Market, **changes: Any) -> dict[str, Any]:
     names = ["name", "asset_class", "position", "payout_fixed", "payout_min", "payout_max", "min_stake_minor"]
     names += ["max_stake_minor", "min_duration_s", "max_duration_s", "max_tick_age_ms"]
     sent = {name: getattr(symbol, name) for name in names}
+    sent |= {name: format_minor(sent[name], "USD") for name in ("min_stake_minor", "max_stake_minor")}
     return sent | {"offered_real": "on", "offered_demo": "on"} | changes
 
 
@@ -178,7 +180,7 @@ def test_a_clerk_who_may_only_look_cannot_halt(client: Client, market: Market) -
 
 
 def test_terms_are_edited_and_what_makes_the_price_is_not(operator: Client, market: Market) -> None:
-    sent = symbol_form(market, name="New name", min_stake_minor=500, price_scale=2, feed="binance", source="x")
+    sent = symbol_form(market, name="New name", min_stake_minor="5.00", price_scale=2, feed="binance", source="x")
     sent |= {"price_source": "last", "code": "OTHER", "operator_state": "halted", "payout_percent": 98, "revision": 9}
 
     response = operator.post(reverse("admin:quotes_symbol_change", args=[market.symbol.pk]), sent)
@@ -222,7 +224,11 @@ def test_a_payout_outside_new_bounds_moves_to_their_edge(operator: Client, marke
         {"payout_fixed": 60},
         {"payout_fixed": ""},
         {"min_stake_minor": 0},
-        {"min_stake_minor": 600_000},
+        {"min_stake_minor": "6000.00"},
+        {"min_stake_minor": "1.005"},
+        {"min_stake_minor": "-1"},
+        {"min_stake_minor": "NaN"},
+        {"max_stake_minor": "1e30"},
         {"min_duration_s": 0},
         {"min_duration_s": 90_000},
         {"max_tick_age_ms": 0},
@@ -254,8 +260,8 @@ def test_a_symbol_is_added_with_its_head_and_revision(operator: Client) -> None:
         "price_scale": 3,
         "price_source": "mid",
         "payout_fixed": 80,
-        "min_stake_minor": 100,
-        "max_stake_minor": 1_000,
+        "min_stake_minor": "1.00",
+        "max_stake_minor": "10",
         "min_duration_s": 5,
         "max_duration_s": 60,
         "max_tick_age_ms": 3_000,
@@ -267,7 +273,7 @@ def test_a_symbol_is_added_with_its_head_and_revision(operator: Client) -> None:
     symbol = Symbol.objects.get(code=code)
     assert symbol.head.seq == 0
     assert symbol.revisions.get().source == "added"
-    assert (symbol.payout_percent, symbol.max_duration_s) == (80, 60)
+    assert (symbol.payout_percent, symbol.max_duration_s, symbol.max_stake_minor) == (80, 60, 1_000)
     assert operator.post(reverse("admin:quotes_symbol_add"), sent).status_code == 200
 
 

@@ -21,6 +21,13 @@ def test_a_mid_is_rounded_half_even() -> None:
     assert (up, down) == (100_002, 100_002)
 
 
+def test_a_mid_is_rounded_once() -> None:
+    """Price of a tick: a long quote is not rounded to some length first and to the scale after."""
+    just_below = price_of(raw("1.000005", ask="1.00000499999999999999999999999999"), price_source="mid", scale=SCALE)
+
+    assert just_below == 100_000
+
+
 def test_a_symbol_takes_quotes_or_trades_and_passes_over_the_other_kind() -> None:
     """Price source: ``mid`` takes quotes, ``last`` takes trades."""
     quote = raw("1.1")
@@ -46,9 +53,9 @@ def test_a_single_price_of_a_script_serves_both_sources() -> None:
         ("1", "sNaN", Refusal.NOT_FINITE),
         ("Infinity", "1", Refusal.NOT_FINITE),
         ("-Infinity", "Infinity", Refusal.NOT_FINITE),
-        ("1e308", "1e308", Refusal.NOT_FINITE),
-        ("9e999999", "9e999999", Refusal.NOT_FINITE),
-        ("1e20", "1", Refusal.NOT_FINITE),
+        ("1e308", "1e308", Refusal.OUT_OF_RANGE),
+        ("9e999999", "9e999999", Refusal.OUT_OF_RANGE),
+        ("1e20", "1", Refusal.OUT_OF_RANGE),
         ("0", "1", Refusal.NOT_POSITIVE),
         ("1", "-1", Refusal.NOT_POSITIVE),
         ("-1", "-1", Refusal.NOT_POSITIVE),

@@ -46,7 +46,7 @@ def head_of(market: Market) -> Head:
 
 def raises_of(market: Market) -> list[tuple[int, int]]:
     """Return the stored raises as (watermark, cause), in the order of the watermark."""
-    return db.rows(  # type: ignore[return-value]
+    return db.rows(
         "SELECT watermark_ms, cause FROM quotes_watermark_raise WHERE symbol_id = %s ORDER BY watermark_ms",
         [market.symbol.id],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -94,6 +95,21 @@ async def test_packets_come_at_their_offset(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
+async def test_the_start_is_told_once_and_can_be_given_back(tmp_path: Path) -> None:
+    """Contract, Feeds: ``script start <RFC 3339>`` is the instant that offsets count from."""
+    told: list[str] = []
+    path = written(tmp_path, "0,a,1\n20,a,1\n")
+    start_ms = wall_ms() - 1_000
+    script = Script(path=path, clock=wall_ms, announce=told.append, start_at_ms=start_ms)
+
+    first = await anext(script.packets())
+    rest = [packet async for packet in script.packets()]
+
+    assert told == [f"script start {rfc3339(start_ms)}"]
+    assert [packet.ticks[0].src_ms - start_ms for packet in (first, *rest)] == [0, 20]
+
+
+@pytest.mark.asyncio
 async def test_receive_time_replaces_the_scripts(tmp_path: Path) -> None:
     """Contract, environment: ``FEED_SCRIPT_TIME=receive``."""
     packets = await played(written(tmp_path, "0,a,1,1,-9000\n"), receive_time=True)
@@ -116,15 +132,13 @@ def test_a_script_plays_into_the_log_and_ends(tmp_path: Path) -> None:
         "0,s1,1.10\n200,s1,1.10,1.10002\n300,s1,1.2,1.2,-9000\n300,s1,1.2,1.2,9000\n400,nobody,1\nrubbish\n"
         "500,s1,1.11,1.11,200\n2600,#heartbeat\n"
     )
-    start_ms = wall_ms() + 5_000
 
-    with parsing(
-        tmp_path, "--feed", "script", "--file", str(written(tmp_path, text)), "--start-at", rfc3339(start_ms)
-    ) as parser:
+    with parsing(tmp_path, "--feed", "script", "--file", str(written(tmp_path, text))) as parser:
         output, _ = parser.process.communicate(timeout=60)
 
     assert parser.process.returncode == 0
-    assert output == f"script start {rfc3339(start_ms)}\n"
+    assert re.fullmatch(r"script start \S+\n", output)
+    start_ms = parse_rfc3339(output.split()[-1])
     ticks = db.rows("SELECT seq, at_ms, price FROM quotes_tick WHERE symbol_id = %s ORDER BY seq", [symbol_id])
     assert ticks == [(1, start_ms, 110_000), (2, start_ms + 200, 110_001), (3, start_ms + 200, 111_000)]
     counts = db.rows("SELECT source, reason, count FROM quotes_refusal_count WHERE feed = 'script'")
@@ -140,8 +154,3 @@ def test_a_script_plays_into_the_log_and_ends(tmp_path: Path) -> None:
     assert start_ms + 2_600 <= heartbeat_ms < start_ms + 12_000
     assert watermark_ms == heartbeat_ms - 2_000
     assert db.row("SELECT connected FROM quotes_feed_status WHERE feed = 'script'") == (False,)
-
-
-def test_a_start_is_an_instant() -> None:
-    """Contract, Feeds: what is printed can be given back."""
-    assert parse_rfc3339(rfc3339(1_800_000_000_123)) == 1_800_000_000_123

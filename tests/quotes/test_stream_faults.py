@@ -127,4 +127,4 @@ def test_a_slow_reader_loses_superseded_ticks_never_the_newest_and_hinders_nobod
     assert seqs == sorted(set(seqs))
     assert len(seqs) < len(admitted)
     known = {tick["seq"]: tick for tick in all_of_them}
-    assert all(known[tick["seq"]] == tick for tick in some_of_them)
+    assert all(known[tick["seq"]] == tick for tick in some_of_them if tick["seq"] >= admitted[0].seq)

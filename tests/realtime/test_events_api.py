@@ -98,3 +98,8 @@ def test_event_schemas_are_exported(tmp_path: Any) -> None:
     (tmp_path / "account.banned.v1.json").write_text("{}")
     with pytest.raises(CommandError, match=r"account\.banned"):
         call_command("export_events", "--check", "--into", str(tmp_path), verbosity=0)
+
+
+def test_published_schemas_are_those_of_the_code() -> None:
+    """Contract, WebSocket: docs/events/ says what events hold now; ``manage.py export_events`` renews it."""
+    call_command("export_events", "--check", verbosity=0)

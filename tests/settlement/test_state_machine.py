@@ -25,6 +25,7 @@ from hypothesis.stateful import (
 
 from kernel.errors import Problem
 from kernel.money import format_scaled
+from ledger.selectors import wallets_of
 from ledger.services import balance_adjust, demo_refill
 from quotes.services import symbol_halt, symbol_payout_set, symbol_resume
 from settlement.audit import orders_audit
@@ -78,7 +79,7 @@ class Model:
         due = [order for order in self.orders if order.state == "open" and self.ticks[-1][0] > order.expires_ms]
         for order in due:
             at_ms, closing = [tick for tick in self.ticks if tick[0] <= order.expires_ms][-1]
-            if order.expires_ms - at_ms > self.max_tick_age_ms - 900:
+            if order.expires_ms - at_ms > self.max_tick_age_ms:
                 order.state, order.reason = "refunded", "stale_tick"
             elif closing == order.opening:
                 order.state = "tied"
@@ -96,6 +97,10 @@ class Model:
         exact = Decimal(order.stake.numerator) / order.stake.denominator * order.payout_percent / 100
         return order.stake + Fraction(exact.quantize(Decimal("0.01"), rounding=ROUND_FLOOR))
 
+    def open_orders(self) -> list[ModelOrder]:
+        """The orders that are not settled."""
+        return [order for order in self.orders if order.state == "open"]
+
     def open_stakes(self, ledger: str) -> Fraction:
         """The stakes of open orders."""
         return sum(
@@ -112,16 +117,17 @@ def answer_of(act: Callable[[], object]) -> str:
     return "accepted"
 
 
-STAKES = st.sampled_from(["0.99", "1.00", "1.01", "3.33", "17.77", "100.00", "4999.99", "5000.00", "5000.01"])
 LEDGERS = st.sampled_from(["demo", "real"])
-DIRECTIONS = st.sampled_from(["up", "down"])
+STAKES = st.sampled_from(["0.99", "1.00", "1.01", "3.33", "17.77", "100.00", "4999.99", "5000.00", "5000.01"])
+TICKETS = st.tuples(LEDGERS, st.sampled_from(["up", "down"]), STAKES, st.integers(1, 9_000))
+STEPS = st.tuples(st.integers(0, 3_500), st.integers(-2, 2))
 
 
 class LedgerAndOrders(RuleBasedStateMachine):
     """Does to the platform and to the model the same things in any order."""
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(cents=st.sampled_from([10_000, 1_000_000]), tickets=st.lists(TICKETS, min_size=4, max_size=8))
+    def begin(self, cents: int, tickets: list[tuple[str, str, str, int]]) -> None:
         """A new client and a new symbol, an hour ahead of the clock: nothing goes stale while the machine thinks."""
         # What an earlier run of the machine left behind is none of this one's.
         tables_empty()
@@ -130,26 +136,36 @@ class LedgerAndOrders(RuleBasedStateMachine):
         self.trader: Trader = trader_open()
         self.market: Market = market_open(price=None)
         self._tick(db_now_ms() + 3_600_000, 108_512)
+        self.adjust(cents)
+        self.place(tickets)
 
     def _tick(self, at_ms: int, price: int) -> None:
         self.market.admitted(format_scaled(price, 5), at_ms=at_ms)
         self.model.ticks.append((at_ms, Fraction(price, 100_000)))
 
-    @rule(after_ms=st.integers(0, 4_500), step=st.integers(-3, 3))
-    def tick(self, after_ms: int, step: int) -> None:
-        """A quote comes, a little up or down."""
-        self._tick(self.market.newest_ms + after_ms, int(self.model.ticks[-1][1] * 100_000) + step or 1)
+    def _next_tick(self, after_ms: int, step: int) -> None:
+        # A quote that repeats time and price would be the same quote.
+        price = int(self.model.ticks[-1][1] * 100_000) + (step if after_ms else step or 1)
+        self._tick(self.market.newest_ms + after_ms, price)
+
+    @rule(steps=st.lists(STEPS, min_size=1, max_size=5))
+    def quotes_come(self, steps: list[tuple[int, int]]) -> None:
+        """Quotes come, each a little up, down or the same."""
+        for after_ms, step in steps:
+            self._next_tick(after_ms, step)
 
     @rule(before_ms=st.integers(1, 1_000))
-    def late_tick(self, before_ms: int) -> None:
+    def late_quote(self, before_ms: int) -> None:
         """Section 1: what is older than the last admitted tick is refused, and nothing has changed."""
         assert self.market.tick("1.00000", at_ms=self.market.newest_ms - before_ms).admitted == 0
 
-    @rule(ledger=LEDGERS, direction=DIRECTIONS, stake=STAKES, in_ms=st.integers(1, 9_000))
-    def place(self, ledger: str, direction: str, stake: str, in_ms: int) -> None:
-        """An order is accepted or refused exactly as the model says."""
-        expires_ms = self.market.newest_ms + in_ms
-        expected = self.model.place(ledger, direction, Fraction(stake), expires_ms)
+    @rule(tickets=st.lists(TICKETS, min_size=2, max_size=6))
+    def place(self, tickets: list[tuple[str, str, str, int]]) -> None:
+        """Orders are accepted or refused exactly as the model says."""
+        for ledger, direction, stake, in_ms in tickets:
+            self._place(ledger, direction, stake, self.market.newest_ms + in_ms)
+
+    def _place(self, ledger: str, direction: str, stake: str, expires_ms: int) -> None:
         ident = f"id-{len(self.placed)}"
 
         def act() -> OrderDocument:
@@ -163,19 +179,30 @@ class LedgerAndOrders(RuleBasedStateMachine):
                 expires_at_ms=expires_ms,
             )
 
+        expected = self.model.place(ledger, direction, Fraction(stake), expires_ms)
         assert answer_of(lambda: self.placed.append((act(), act))) == expected
 
-    @precondition(lambda self: getattr(self, "placed", []))
-    @rule(data=st.data())
-    def repeat(self, data: st.DataObject) -> None:
-        """A repeat answers with the same order, open or settled."""
-        order, again = data.draw(st.sampled_from(self.placed))
-        assert again().id == order.id
+    @precondition(lambda self: bool(self.model.open_orders()))
+    @rule(data=st.data(), around_ms=st.sampled_from([-3_001, -3_000, -1, 0, 1]), step=st.integers(-2, 2))
+    def expire(self, data: st.DataObject, around_ms: int, step: int) -> None:
+        """Bring an open order to its expiry, with a quote close to an edge of the rule, and settle."""
+        expires_ms = data.draw(st.sampled_from(self.model.open_orders())).expires_ms
+        for at_ms in (expires_ms + around_ms, expires_ms + 1):
+            if at_ms > self.market.newest_ms:
+                self._next_tick(at_ms - self.market.newest_ms, step)
+        self.settle(3)
 
     @rule(limit=st.integers(1, 5))
     def settle(self, limit: int) -> None:
         """All due orders are settled, in batches of any size."""
         assert settle_due(limit=limit) == self.model.settle()
+
+    @precondition(lambda self: bool(self.placed))
+    @rule(data=st.data())
+    def repeat(self, data: st.DataObject) -> None:
+        """A repeat answers with the same order, open or settled."""
+        order, again = data.draw(st.sampled_from(self.placed))
+        assert again().id == order.id
 
     @rule()
     def refill(self) -> None:
@@ -197,38 +224,42 @@ class LedgerAndOrders(RuleBasedStateMachine):
             self.model.balances["real"] = left
 
     @rule(percent=st.integers(70, 95))
-    def payout(self, percent: int) -> None:
+    def edit_payout(self, percent: int) -> None:
         """An edit of the payout binds new orders only."""
         symbol_payout_set(code=self.market.code, percent=percent, inputs={"cause": "model"})
         self.model.payout_percent = percent
 
-    @rule()
-    def halt_or_resume(self) -> None:
+    @rule(ticket=TICKETS)
+    def halt_for_a_while(self, ticket: tuple[str, str, str, int]) -> None:
         """A halt refuses new orders and changes nothing about open ones."""
-        if self.model.halted:
-            symbol_resume(code=self.market.code)
-        else:
-            symbol_halt(code=self.market.code, reason="model")
-        self.model.halted = not self.model.halted
+        symbol_halt(code=self.market.code, reason="model")
+        self.model.halted = True
+        self.place([ticket])
+        self.settle(2)
+        symbol_resume(code=self.market.code)
+        self.model.halted = False
 
     @invariant()
     def wallets_agree(self) -> None:
         """Balances and open stakes are the model's, to the minor unit, at every step."""
-        if not hasattr(self, "model"):
-            return
-        for ledger in ("real", "demo"):
-            assert Fraction(self.trader.balance(ledger), 100) == self.model.balances[ledger]
-            assert Fraction(self.trader.open_stakes(ledger), 100) == self.model.open_stakes(ledger)
+        for row in wallets_of(self.trader.user.id):
+            assert Fraction(row.balance, 100) == self.model.balances[row.book]
+            assert Fraction(row.open_stakes, 100) == self.model.open_stakes(row.book)
+
+    def _settle_all(self) -> None:
+        while waiting := self.model.open_orders():
+            expires_ms = min(order.expires_ms for order in waiting)
+            self._next_tick(max(expires_ms + 1 - self.market.newest_ms, 0), 1)
+            self.settle(4)
 
     def teardown(self) -> None:
-        """Every order ended as the model says, and every invariant holds over all that was done."""
-        if not hasattr(self, "model"):
-            return
+        """Every order ends as the model says, and every invariant holds over all that was done."""
+        self._settle_all()
         for (document, _), expected in zip(self.placed, self.model.orders, strict=True):
             row = order_row(document)
             assert (row.state, row.reason) == (expected.state, expected.reason)
-            if expected.state != "open":
-                assert Fraction(row.payout or 0, 100) == self.model.paid(expected)
+            assert row.payout is not None
+            assert Fraction(row.payout, 100) == self.model.paid(expected)
         assert violations() == {}
         assert orders_audit(from_ms=None, to_ms=None).differences == []
 
@@ -241,7 +272,7 @@ def test_the_platform_does_what_the_model_does() -> None:
         LedgerAndOrders,
         settings=settings(
             max_examples=30,
-            stateful_step_count=25,
+            stateful_step_count=15,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),

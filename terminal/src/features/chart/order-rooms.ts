@@ -143,7 +143,7 @@ export class OrderRooms implements ISeriesPrimitive<Time> {
         const place = this.placeOf(order);
         if (!place) continue;
         if (order.result === "open") {
-          drawRules(context, mediaSize, place, order, this.colours);
+          drawRules(context, mediaSize, place, order, this.colours, order === shown);
           if (order === shown) drawWords(context, mediaSize, place, order, this.colours, this.words);
           drawPin(context, place, order, this.colours);
         } else {

@@ -65,8 +65,8 @@ export function drawWords(pen: Pen, size: Size, place: Place, order: DrawnOrder,
   pen.fillText(order.direction === "up" ? words.winsAbove : words.winsBelow, left + 10, y + 16);
 }
 
-/** Line at the entry price, which is the break-even line too, and the upright of expiry. */
-export function drawRules(pen: Pen, size: Size, place: Place, order: DrawnOrder, colours: Colours): void {
+/** Line at the entry price, which is the break-even line too, and the upright of expiry, faint unless the order is shown. */
+export function drawRules(pen: Pen, size: Size, place: Place, order: DrawnOrder, colours: Colours, shown: boolean): void {
   const y = Math.round(place.y) + 0.5;
   const right = Math.round(place.expiryX) + 0.5;
   pen.save();
@@ -84,6 +84,7 @@ export function drawRules(pen: Pen, size: Size, place: Place, order: DrawnOrder,
   pen.stroke();
   pen.setLineDash([]);
   pen.strokeStyle = colours["text-3"];
+  pen.globalAlpha = shown ? 1 : 0.25;
   pen.beginPath();
   pen.moveTo(right, 0);
   pen.lineTo(right, size.height);
