@@ -91,12 +91,11 @@ $(STAMPS)/python: pyproject.toml uv.lock $(UV) | $(STAMPS)
 	@$(UV) sync --frozen --quiet --python "$$(.tools/bin/python -c 'import sys; print(sys.executable)')"
 	@touch $@
 
-# npm ci refuses a lock made where packages for other systems were not to be had; install keeps to the lock too.
 $(STAMPS)/node: $(TERMINAL_LOCK) | $(STAMPS)
 	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 20 ? 0 : 1)' 2>/dev/null \
 		|| { echo 'Node 20 or newer with npm is needed' >&2; exit 1; }
 	@echo 'installing the packages of the terminal'
-	@cd terminal && { npm ci $(NPM_QUIET) >/dev/null 2>&1 || npm install --no-save $(NPM_QUIET); }
+	@cd terminal && npm ci $(NPM_QUIET)
 	@touch $@
 
 $(STAMPS)/terminal: $(STAMPS)/node $(TERMINAL_SOURCES) | $(STAMPS)

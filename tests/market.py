@@ -18,7 +18,7 @@ from kernel.clock import DB_NOW_MS_SQL
 from kernel.money import parse_amount
 from ledger.selectors import wallets_of
 from ledger.services import balance_adjust
-from quotes.admission import AdmittedBatch, SymbolLog, SymbolTerms, ticks_admit
+from quotes.admission import AdmittedBatch, SymbolLog, SymbolTerms, heartbeats_record, ticks_admit
 from quotes.domain import RawTick
 from quotes.models import Symbol
 from quotes.services import NewSymbol, symbol_add
@@ -78,6 +78,11 @@ class Market:
         if batch.admitted:
             self.newest_ms = at_ms
         return batch
+
+    def heartbeat(self) -> bool:
+        """Let the feed be heard from now, without a tick."""
+        heartbeats_record(heartbeats={self.id: db_now_ms()})
+        return True
 
     def admitted(self, price: str, *, at_ms: int | None = None) -> int:
         """Bring one quote that must be admitted; return its seq."""
@@ -180,6 +185,6 @@ def settle_due(*, limit: int = 250) -> int:
     return total
 
 
-def order_row(order: OrderDocument) -> Order:
-    """Return an order as it is stored now."""
-    return Order.objects.get(pk=order.id)
+def order_row(order: OrderDocument | str) -> Order:
+    """Return an order, or the one with that id, as it is stored now."""
+    return Order.objects.get(pk=order if isinstance(order, str) else order.id)

@@ -192,7 +192,11 @@ class OrderAdmin(ReadOnlyAdmin):
     @admin.display(description="Transfers")
     def transfers(self, order: Order) -> SafeString:
         """Return the way to the order's movements of money."""
-        return format_html('<a href="{}?q={}">of this order</a>', reverse("admin:ledger_transfer_changelist"), order.pk)
+        return format_html(
+            '<a class="underline" href="{}?q={}">of this order</a>',
+            reverse("admin:ledger_transfer_changelist"),
+            order.pk,
+        )
 
 
 @admin.register(OrderOpen)
@@ -208,7 +212,8 @@ class OrderOpenAdmin(ReadOnlyAdmin):
     @admin.display(description="Order")
     def shown_order(self, row: OrderOpen) -> SafeString:
         """Return the way to the order."""
-        return format_html('<a href="{}">{}</a>', reverse("admin:trading_order_change", args=[row.pk]), row.pk)
+        link = reverse("admin:trading_order_change", args=[row.pk])
+        return format_html('<a class="underline" href="{}">{}</a>', link, row.pk)
 
     @admin.display(description="Symbol")
     def shown_symbol(self, row: OrderOpen) -> str:

@@ -97,7 +97,9 @@ class AccountAdmin(ReadOnlyAdmin):
             headers = ["No", "At", "What", "Amount", "Balance after", "Reference"]
             table = _table(headers, [_statement_row(row, account.currency) for row in rows])
         link = reverse("admin:ledger_transfer_changelist")
-        return format_html('{}<p class="pt-3"><a href="{}?q={}">All transfers</a></p>', table, link, account.pk)
+        return format_html(
+            '{}<p class="pt-3"><a class="underline" href="{}?q={}">All transfers</a></p>', table, link, account.pk
+        )
 
 
 @admin.register(Transfer)

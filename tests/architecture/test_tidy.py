@@ -27,7 +27,8 @@ GOOD = [
     (tidy.time_comes_in_as_an_argument, "trading/api.py", "now = datetime.now(tz=UTC)"),
     (tidy.tasks_follow_commits, "settlement/services.py", "transaction.on_commit(wake.delay)"),
     (tidy.tests_do_not_sleep, "tests/realtime/test_socket.py", "async def test() -> None:\n    await asyncio.sleep(0)"),
-    (tidy.tests_do_not_sleep, "tests/support.py", "time.sleep(every_s)"),
+    (tidy.tests_do_not_sleep, "tests/quotes/test_parser.py", "time.sleep(every_s)"),
+    (tidy.tests_do_not_sleep, "tests/quotes/replay.py", "time.sleep(0.01)"),
 ]
 
 

@@ -139,6 +139,7 @@ def test_a_signal_stops_everything_without_a_word(run: Run, folder: Path, port: 
     assert "Traceback" not in watched.output()
 
 
+@pytest.mark.slow
 def test_a_runtime_that_ignores_the_signal_is_killed_in_time(run: Run, folder: Path, port: int) -> None:
     watched = supervise(run, folder, port=port, runtimes={"web": web(port), "stubborn": STUBBORN})
     watched.shows("the greeting")
@@ -150,6 +151,7 @@ def test_a_runtime_that_ignores_the_signal_is_killed_in_time(run: Run, folder: P
     assert took_s < 20
 
 
+@pytest.mark.slow
 def test_nothing_outlives_a_killed_supervisor(run: Run, folder: Path, port: int) -> None:
     """SIGKILL leaves no chance to clean up: the kernel ends the runtimes, and the next start recovers."""
     runtimes = {"web": web(port), "beat": FOREVER}
@@ -165,6 +167,7 @@ def test_nothing_outlives_a_killed_supervisor(run: Run, folder: Path, port: int)
     assert again.stop()[0] == 0
 
 
+@pytest.mark.slow
 def test_a_second_start_keeps_the_data(run: Run, folder: Path, port: int) -> None:
     runtimes = {"web": web(port)}
     statements = ("CREATE TABLE kept AS SELECT 7 AS n", "SELECT n FROM kept")
@@ -222,6 +225,7 @@ def test_a_failed_step_starts_no_runtime(run: Run, folder: Path, port: int) -> N
     assert watched.output() == ("migrate    | broken migration\nsupervisor | set-up step migrate failed with code 4\n")
 
 
+@pytest.mark.slow
 def test_a_reader_that_stalls_does_not_stall_the_supervisor(run: Run, folder: Path, port: int) -> None:
     """Whoever waits for `ready` and reads no further must still be able to stop the platform."""
     runtimes = {

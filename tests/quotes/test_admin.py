@@ -335,3 +335,15 @@ def test_lists_do_not_ask_again_for_each_row(
         assert name in names
         with django_assert_max_num_queries(12):
             page(operator, f"{name}_changelist")
+
+
+def test_lists_are_filtered_by_ledger_symbol_and_owner(operator: Client, order: Order, trader: User) -> None:
+    other = Market()
+
+    assert str(order.pk) in page(operator, "trading_order_changelist", ledger="demo", symbol=str(order.symbol_id))
+    assert str(order.pk) not in page(operator, "trading_order_changelist", ledger="real")
+    assert str(order.pk) not in page(operator, "trading_order_changelist", symbol=str(other.symbol.pk))
+    assert trader.email in page(operator, "ledger_account_changelist", house="no")
+    of_the_house = page(operator, "ledger_account_changelist", house="yes")
+    assert trader.email not in of_the_house
+    assert "computed" in of_the_house

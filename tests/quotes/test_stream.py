@@ -19,6 +19,7 @@ from kernel.clock import rfc3339
 from kernel.money import format_scaled
 from quotes.domain import AdmittedTick
 from quotes.models import Symbol, SymbolHead
+from quotes.publishing import publish
 from quotes.services import symbol_halt, symbol_resume
 from tests.quotes.live import Stream, hear_ticks, hear_type, stream_running, subscribe
 from tests.quotes.market import Market, code_new
@@ -219,6 +220,23 @@ def test_a_halt_and_its_end_are_told(client: ClientConnection) -> None:
     market.beat()
     symbol_resume(code=market.code)
     assert hear_type(client, "feed") == {"type": "feed", "symbol": market.code, "state": "open"}
+
+
+@committed
+def test_a_hint_about_states_is_followed_at_once(client: ClientConnection) -> None:
+    """What the parser says about states is a hint; the state that is told comes from the heads."""
+    market = Market(max_tick_age_ms=600_000)
+    market.admit("1.1")
+    subscribe(client, market.code)
+    hear_type(client, "ticks")
+
+    symbol_halt(code=market.code, reason="Exchange outage")
+    publish("feed", b'{"feed":[{"symbol":"nonsense","state":"open"}]}')
+    publish("feed", b"nonsense")
+    publish("ticks", b"nonsense")
+
+    assert hear_type(client, "feed") == {"type": "feed", "symbol": market.code, "state": "halted"}
+    assert market.admit("1.11")[-1].seq == hear_ticks(client, until=(market.code, 2))[-1]["seq"]
 
 
 @committed
