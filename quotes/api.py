@@ -172,7 +172,7 @@ class TicksView(PublicView):
         query = request.query_params
         known_query(query, "from", "to")
         log = selectors.symbol_log(code)
-        from_ms, to_ms = _range(query, log, default_ms=TICKS_DEFAULT_MS)
+        from_ms, to_ms = _range(query, log, default_ms=TICKS_DEFAULT_MS, most_ms=TICKS_RANGE_MS)
         if to_ms - from_ms > TICKS_RANGE_MS:
             raise field_invalid("from", "must be at most one hour before to")
         rows = selectors.ticks_between(symbol_id=log.symbol_id, from_ms=from_ms, to_ms=to_ms, limit=TICKS_MAX + 1)
@@ -200,7 +200,7 @@ class CandlesView(PublicView):
             raise field_invalid("interval", "must be one of " + " ".join(CANDLE_INTERVALS_S))
         interval_ms = interval_s * 1_000
         log = selectors.symbol_log(code)
-        from_ms, to_ms = _range(query, log, default_ms=CANDLES_DEFAULT * interval_ms)
+        from_ms, to_ms = _range(query, log, default_ms=CANDLES_DEFAULT * interval_ms, most_ms=CANDLES_MAX * interval_ms)
         if to_ms - from_ms > CANDLES_MAX * interval_ms:
             raise field_invalid("from", f"must be at most {CANDLES_MAX} intervals before to")
         rows = selectors.candles_between(symbol_id=log.symbol_id, interval_s=interval_s, from_ms=from_ms, to_ms=to_ms)
@@ -232,11 +232,15 @@ class PayoutsView(PublicView):
         )
 
 
-def _range(query: Any, log: SymbolLogRow, *, default_ms: int) -> tuple[int, int]:
-    """Return the asked range; without ``to`` up to the newest tick, without ``from`` the default before that."""
+def _range(query: Any, log: SymbolLogRow, *, default_ms: int, most_ms: int) -> tuple[int, int]:
+    """Return the asked range.
+
+    Without ``to`` it ends at the newest tick, or ``most_ms`` after ``from`` where that is earlier; without ``from`` it
+    is the default before its end.
+    """
     from_ms, to_ms = instant_query(query, "from"), instant_query(query, "to")
     if to_ms is None:
-        to_ms = log.end_ms if from_ms is None else max(log.end_ms, from_ms)
+        to_ms = log.end_ms if from_ms is None else min(max(log.end_ms, from_ms), from_ms + most_ms)
     if from_ms is None:
         from_ms = to_ms - default_ms
     if from_ms > to_ms:

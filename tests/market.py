@@ -93,7 +93,8 @@ class Market:
 
 def market_open(code: str = "EURUSD", *, price: str | None = "1.08512", **terms: Any) -> Market:
     """Offer a symbol and, unless ``price`` is None, bring its first tick."""
-    symbol = symbol_add(NewSymbol(**{"code": code, "feed": "script", "source": code, "min_duration_s": 1} | terms))
+    asked: dict[str, Any] = {"code": code, "feed": "script", "source": code, "min_duration_s": 1} | terms
+    symbol = symbol_add(NewSymbol(**asked))
     market = Market(
         symbol,
         SymbolLog(

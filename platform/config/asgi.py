@@ -20,7 +20,7 @@ django_application = get_asgi_application()
 from quotes.stream import application as quotes_stream  # noqa: E402 - needs Django's applications
 from realtime.routing import websocket_application as account_stream  # noqa: E402
 
-_SOCKETS = {"/ws/quotes/": quotes_stream, "/ws/v1/": account_stream}
+_SOCKETS: dict[str, Any] = {"/ws/quotes/": quotes_stream, "/ws/v1/": account_stream}
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:

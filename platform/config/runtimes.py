@@ -59,6 +59,8 @@ def platform_plan(*, port: int, data_dir: Path, development: bool) -> Plan:
                 *("--host", "127.0.0.1", "--port", str(port), "--ws", "websockets-sansio"),
                 *("--no-access-log", "--no-proxy-headers", "--no-server-header", "--log-level", "warning"),
                 *("--timeout-graceful-shutdown", "5", "--ws-max-size", "65536"),
+                # Compression costs each socket memory and half its CPU, and our messages are small.
+                *("--ws-per-message-deflate", "false"),
             ),
             "parser": (*MANAGE, "parse_quotes"),
             "settlement": (

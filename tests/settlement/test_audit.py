@@ -297,8 +297,8 @@ def test_resettle_finds_a_manipulated_log_or_result(books: Books) -> None:
 
 def test_resettle_looks_at_the_asked_time_only(books: Books) -> None:
     """Contract: ``--from`` inclusive, ``--to`` exclusive, by the time of settlement."""
-    settled = sorted(Order.objects.exclude(state="open").values_list("settled_at_ms", flat=True))
-    first, newest = (rfc3339(int(instant or 0)) for instant in (settled[0], settled[-1]))
+    settled = sorted(order.settled_at_ms or 0 for order in Order.objects.exclude(state="open"))
+    first, newest = rfc3339(settled[0]), rfc3339(settled[-1])
 
     def checked(*arguments: str) -> int:
         return int(_run("resettle", "--check", *arguments)[1].split(",")[0].removeprefix("checked "))

@@ -83,7 +83,7 @@ def test_the_outcome_follows_from_the_log(market: Market, trader: Trader, case: 
     assert settle_due() == 2
     for order, state in ((order_row(up), case.state), (order_row(down), MIRRORED[case.state])):
         assert (order.state, order.payout, order.reason) == (state, PAYOUT[state], case.reason)
-        assert order.close_price == (case.close and round(float(case.close) * 100_000))
+        assert order.close_price == (case.close and int(case.close.replace(".", "")))
         assert order.settled_at_ms is not None
     paid = PAYOUT[case.state] + PAYOUT[MIRRORED[case.state]]
     assert (trader.balance(ledger), trader.open_stakes(ledger)) == (before - 2_000 + paid, 0)

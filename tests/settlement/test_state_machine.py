@@ -268,7 +268,7 @@ class LedgerAndOrders(RuleBasedStateMachine):
 @pytest.mark.slow
 def test_the_platform_does_what_the_model_does() -> None:
     """Issue: a Hypothesis state machine over ledger and orders against an independent model."""
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         LedgerAndOrders,
         settings=settings(
             max_examples=30,

@@ -64,7 +64,8 @@ def test_the_answer_is_the_order_of_the_contract(market: Market, trader: Trader)
     assert order.expires_at == rfc3339(row.expires_at_ms)
     assert order.open_tick is not None
     assert (order.open_price, order.open_tick.price, order.open_tick.seq) == ("1.08512", "1.08512", 1)
-    assert order.close_price is order.close_tick is order.settled_at is order.payout is order.profit is None
+    unsettled = (order.close_price, order.close_tick, order.settled_at, order.payout, order.profit)
+    assert unsettled == (None, None, None, None, None)
     assert (order.reason, order.source, order.balance_after) == (None, "api", "90.00")
 
 
@@ -210,7 +211,7 @@ def test_a_token_bound_to_a_ledger_learns_nothing_of_others(market: Market, trad
     trader.caller = replace(trader.caller, ledgers=frozenset({"demo"}))
     for terms in ({"ledger": "real"}, {"wallet_id": trader.wallets["real"]}):
         with pytest.raises(Problem) as refused:
-            trader.place(market, **terms)  # type: ignore[arg-type]
+            trader.place(market, **terms)
         assert (refused.value.status, refused.value.code) == (403, "auth.ledger")
     assert trader.place(market, wallet_id=trader.wallets["demo"]).ledger == "demo"
 

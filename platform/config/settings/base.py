@@ -242,7 +242,7 @@ USE_TZ = True
 
 # --- files ----------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT: Path | None = DATA_DIR / "static"
 TERMINAL_DIST = ROOT / "terminal" / "dist"
 STATICFILES_DIRS = [("terminal", TERMINAL_DIST)] if TERMINAL_DIST.is_dir() else []
 DJANGO_VITE = {
