@@ -106,7 +106,7 @@ class WalletRefillView(CallerView):
     scopes = {"POST": "trade"}
 
     @extend_schema(
-        request=serializers.Serializer,
+        request={"application/json": {"type": "object", "additionalProperties": False}},
         responses=WalletSerializer,
         parameters=[OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, required=True)],
     )

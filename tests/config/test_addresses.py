@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from django.test import Client, override_settings
+
+from tests.journeys.client import ROOT
 
 pytestmark = pytest.mark.django_db
 
@@ -76,3 +80,9 @@ def test_security_headers_stand_on_every_answer(client: Client) -> None:
         assert "script-src 'self'" in answer["Content-Security-Policy"]
         assert answer["X-Content-Type-Options"] == "nosniff"
         assert answer["X-Frame-Options"] == "DENY"
+
+
+def test_the_terminal_is_typed_by_the_schema_of_today(client: Client) -> None:
+    """Contract: the typed client is generated from /api/schema; ``manage.py spectacular`` writes the file anew."""
+    written = json.loads((ROOT / "terminal" / "openapi.json").read_text())
+    assert client.get("/api/schema").json() == written

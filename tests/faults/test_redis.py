@@ -33,6 +33,7 @@ def redis_url(redis_folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def _trade(market: Market, trader: Trader) -> Callable[[], bool]:
     """Place an order on each ledger over HTTP, bring its closing tick, and return the check that both are settled."""
     client, placed = trader.http(), []
+    market.heartbeat()
     for ledger in ("demo", "real"):
         answer = client.post(
             "/api/v1/orders",
@@ -58,7 +59,7 @@ def test_orders_are_placed_and_settled_whatever_becomes_of_redis(
     own_runtimes: Runtimes, redis_folder: Path, redis_url: str
 ) -> None:
     """Issue, F-06, F-07: flushed, stopped, a worker started without it, and back: no order is lost or late."""
-    market, trader = market_open(max_duration_s=86_400), trader_open(real="50.00")
+    market, trader = market_open(max_tick_age_ms=600_000), trader_open(real="50.00")
     servers = embedded.start(redis_folder, postgres=False)
     try:
         with override_settings(REDIS_URL=redis_url):

@@ -148,7 +148,6 @@ def test_equal_times_are_ordered_by_arrival(client: Client) -> None:
         {"to": "1767225600000"},
         {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T01:00:00.001Z"},
         {"from": "2026-01-01T00:00:01Z", "to": "2026-01-01T00:00:00Z"},
-        {"from": "0001-01-01T00:00:00Z"},
         {"since": "2026-01-01T00:00:00Z"},
         {"limit": "10"},
     ],
@@ -157,6 +156,13 @@ def test_a_bad_range_of_ticks_is_400(client: Client, query: dict[str, str]) -> N
     market = Market()
 
     assert get(client, f"symbols/{market.code}/ticks", 400, **query)["code"] == "request.invalid"
+
+
+def test_an_old_from_without_to_is_answered_for_the_hour_after_it(client: Client) -> None:
+    """API guide: an open range ends at the newest tick, or an hour after ``from`` where that is earlier."""
+    market = Market()
+
+    assert get(client, f"symbols/{market.code}/ticks", **{"from": "2026-01-01T00:00:00Z"})["data"] == []
 
 
 def test_more_ticks_than_the_bound_are_refused_not_cut(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
