@@ -3,7 +3,7 @@ import { http, unwrap } from "./client";
 import { NoAnswer } from "./problem";
 import type { Ledger, NewOrder, Order, OrdersQuery, Page, SymbolRecord, Wallet, WalletEntry, CandleRecord, AccountEvent } from "./schema";
 
-/** The refill takes an empty object, which the schema generator leaves out. */
+/** The refill takes an empty object. */
 const NO_TERMS: Record<string, never> = {};
 const RETRY_AFTER_MS = [300, 800, 1600];
 const ATTEMPT_TIMEOUT_MS = 8000;
