@@ -15,6 +15,8 @@ PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 python3.14; 
 # The interpreter of this machine is used; none is fetched. Warnings about links between disks say nothing.
 export UV_PYTHON_DOWNLOADS := never
 export UV_LINK_MODE ?= copy
+export UV_PROJECT_ENVIRONMENT := $(VENV)
+unexport VIRTUAL_ENV
 export PYTHONDONTWRITEBYTECODE ?=
 # The browser of the journeys comes as a package; no other is fetched.
 export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
@@ -42,8 +44,8 @@ run: setup
 	@exec $(BIN)/python -m config.supervisor
 
 test: setup
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
 	cd terminal && npm test --silent
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-fast: setup
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not journey"

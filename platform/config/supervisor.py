@@ -42,6 +42,8 @@ class Supervisor:
         self._screen = screen
         self._stopping = asyncio.Event()
         self._groups: set[int] = set()
+        # A make that is killed cannot tell us; its recipe has no other reason to outlive it.
+        self._parent = os.getppid() if "MAKELEVEL" in environ else None
 
     async def run(self) -> None:
         """Run until a signal comes.
@@ -56,7 +58,7 @@ class Supervisor:
             async with asyncio.TaskGroup() as tasks:
                 for name, command in self._plan.runtimes.items():
                     tasks.create_task(self._keep(name, command))
-                tasks.create_task(self._watch_servers())
+                tasks.create_task(self._watch_neighbours())
                 tasks.create_task(self._announce())
         finally:
             self._stopping.set()
@@ -112,8 +114,13 @@ class Supervisor:
                 told.add(pid)
             await asyncio.sleep(0.05)
 
-    async def _watch_servers(self) -> None:
+    async def _watch_neighbours(self) -> None:
+        """Start dead servers again, and stop when the make that started us is gone."""
         while not self._stopping.is_set():
+            if self._parent not in (None, os.getppid()):
+                self._say("make has ended")
+                self._stopping.set()
+                return
             try:
                 # Not in a thread: the servers would end with the thread that starts them.
                 for name in self._servers.revive():

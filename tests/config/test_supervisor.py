@@ -193,6 +193,19 @@ def test_a_killed_database_is_started_again(run: Run, folder: Path, port: int) -
     watched.stop()
 
 
+def test_a_killed_make_takes_the_platform_along(run: Run, folder: Path, port: int) -> None:
+    """SIGKILL to make leaves it no chance to hand the signal on."""
+    plan = json.dumps({"port": port, "runtimes": {"web": web(port)}})
+    like_make = "import subprocess, sys; subprocess.run([sys.executable, '-m', 'tests.config.stand_in', sys.argv[1]])"
+    watched = Watched(run("-c", like_make, plan, environ={"MAKELEVEL": "1", "DATA_DIR": str(folder / "data")}))
+    watched.shows("the greeting")
+    started = offspring(watched.process.pid)
+
+    watched.process.kill()
+
+    eventually(lambda: not alive(started), within_s=15)
+
+
 def test_a_taken_port_is_one_clear_line(run: Run, folder: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -85,7 +85,7 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("trading_order_states", WON | {"stake": 101, "payout": 187}),
     ("trading_order_states", WON | {"settled_at_ms": None}),
     ("trading_order_states", WON | {"reason": "no_tick"}),
-    ("trading_order_states", WON | {"close_price": None}),
+    ("trading_order_(direction|states)", WON | {"close_price": None}),
     ("trading_order_states", LOST | {"payout": 1}),
     ("trading_order_states", LOST | {"payout": None}),
     ("trading_order_states", LOST | {"settled_at_ms": None}),
