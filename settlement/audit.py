@@ -29,15 +29,16 @@ def orders_audit(*, from_ms: int | None, to_ms: int | None) -> AuditResult:
     result = AuditResult()
     for row in _settled(from_ms or 0, to_ms or _FOREVER_MS):
         due = due_order(row[:17])
-        state, close_seq, close_price, reason, payout, opening_price, open_seq = row[17:]
+        *stored, opening_price, opening_revision, open_seq, close_at_ms = row[17:]
         result.checked += 1
         if open_seq is not None and opening_price is None:
             result.unavailable.append(due.id)
             continue
         decided = outcome(terms=due.terms, evidence=due.evidence)
         tick = decided.tick
-        recomputed = (decided.state, tick and tick.seq, tick and tick.price, decided.reason, decided.payout)
-        if recomputed != (state, close_seq, close_price, reason, payout) or opening_price != due.terms.open_price:
+        recomputed = [decided.state, tick and tick.seq, tick and tick.price, decided.reason, decided.payout]
+        same_opening = (opening_price, opening_revision) == (due.terms.open_price, due.terms.revision)
+        if [*recomputed, tick and tick.at_ms] != [*stored, close_at_ms] or not same_opening:
             result.differences.append(due.id)
     return result
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
 
 LIMIT_START, LIMIT_MIN, LIMIT_MAX = 250, 50, 2_000
 # A batch holds its wallets' locks about this long, so that traders in it do not stall.
@@ -23,3 +25,40 @@ class BatchSize:
         # At most doubled or halved at once: one slow flush says little about the next.
         bounded = min(max(wanted, self.limit / 2), self.limit * 2)
         self.limit = int(min(max(bounded, LIMIT_MIN), LIMIT_MAX))
+
+
+# How long an order that failed by itself is left alone before it is tried again.
+SET_ASIDE_S = 30.0
+
+
+@dataclass(slots=True)
+class SetAside:
+    """Finds the order that makes a batch fail, and keeps it out of the way of the others.
+
+    After a failure as many orders as the batch had are settled one by one; the one that fails alone is set aside for a
+    while. It stays open, counts as late (I-19), and is settled by the same rule once its cause is mended.
+    """
+
+    _one_by_one: int = 0
+    _until_s: dict[UUID, float] = field(default_factory=dict)
+
+    def limit(self, limit: int) -> int:
+        """Return how many orders to take now."""
+        return 1 if self._one_by_one else limit
+
+    def orders(self, now_s: float) -> list[UUID]:
+        """Return the orders to leave alone now; those whose time is over are tried again."""
+        self._until_s = {order: until_s for order, until_s in self._until_s.items() if until_s > now_s}
+        return list(self._until_s)
+
+    def failed(self, orders: Sequence[UUID], now_s: float) -> None:
+        """Learn from a failed batch."""
+        if len(orders) == 1:
+            self._until_s[orders[0]] = now_s + SET_ASIDE_S
+            self._one_by_one = max(0, self._one_by_one - 1)
+        else:
+            self._one_by_one = len(orders)
+
+    def settled(self, count: int) -> None:
+        """Learn from a batch that went well."""
+        self._one_by_one = max(0, self._one_by_one - count) if count else 0

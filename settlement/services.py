@@ -9,11 +9,18 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from kernel import db
 from kernel.metrics import count
-from ledger.domain import AccountKind, Family, TransferDraft, house_account_id, house_stripe
+from ledger.domain import (
+    AccountKind,
+    Family,
+    InsufficientFundsError,
+    TransferDraft,
+    house_account_id,
+    house_stripe,
+)
 from ledger.locks import wallets_lock
 from ledger.selectors import WalletState, wallet_states
 from ledger.services import transfers_post
@@ -65,17 +72,33 @@ def watermarks_raise_overdue() -> int:
     return watermarks_raise_to_expiry(targets=targets) if targets else 0
 
 
-@transaction.atomic(durable=True)
-def orders_settle(*, limit: int) -> int:
+class BatchFailedError(Exception):
+    """A batch could not be settled and was rolled back; its cause is a defect, not the database being away."""
+
+    def __init__(self, order_ids: Sequence[UUID]) -> None:
+        super().__init__(f"{len(order_ids)} orders could not be settled together")
+        self.order_ids = tuple(order_ids)
+
+
+def orders_settle(*, limit: int, skip: Sequence[UUID] = ()) -> int:
     """Settle up to ``limit`` due orders in one transaction and a constant number of statements.
 
     Locks in the platform's order: orders (skipping those of another worker), wallets by id, event counters.
 
+    :param skip: orders that failed by themselves and wait for somebody to look
     :return: how many orders were settled; 0 when none is due
+    :raises BatchFailedError: with the orders of the batch, when one of them is at odds with the books
     """
-    due = [due_order(row) for row in db.rows(statements.CLAIM, {"limit": limit})]
-    if not due:
-        return 0
+    due: list[DueOrder] = []
+    try:
+        with transaction.atomic(durable=True):
+            due += [due_order(row) for row in db.rows(statements.CLAIM, {"limit": limit, "skip": list(skip)})]
+            return _settled(due) if due else 0
+    except (LookupError, AssertionError, InsufficientFundsError, IntegrityError) as error:
+        raise BatchFailedError([order.id for order in due]) from error
+
+
+def _settled(due: Sequence[DueOrder]) -> int:
     now_ms = due[0].now_ms
     wallets_lock(order.wallet_id for order in due)
     wallets = wallet_states(order.wallet_id for order in due)

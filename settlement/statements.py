@@ -22,7 +22,7 @@ CLAIM = f"""
 WITH due AS MATERIALIZED (
     SELECT opened.order_id FROM trading_order_open AS opened
     JOIN quotes_symbol_head AS head ON head.symbol_id = opened.symbol_id
-    WHERE opened.expires_at_ms <= head.watermark_ms
+    WHERE opened.expires_at_ms <= head.watermark_ms AND NOT opened.order_id = ANY(%(skip)s)
     ORDER BY opened.expires_at_ms, opened.order_id
     LIMIT %(limit)s
     FOR NO KEY UPDATE OF opened SKIP LOCKED
@@ -53,7 +53,7 @@ OPEN_DELETE = "DELETE FROM trading_order_open WHERE order_id = ANY(%(ids)s)"
 # The audit reads settled orders page by page and recomputes each from the log alone.
 AUDIT = f"""
 SELECT {_COLUMNS}, o.settled_at_ms, o.state, o.close_seq, o.close_price, o.reason, o.payout,
-       opening.price, o.open_seq
+       opening.price, opening.revision, o.open_seq, o.close_at_ms
 FROM (SELECT * FROM trading_order WHERE state <> 'open' AND id > %(after)s
         AND settled_at_ms >= %(from_ms)s AND settled_at_ms < %(to_ms)s ORDER BY id LIMIT %(limit)s) AS o
 LEFT JOIN quotes_tick AS opening

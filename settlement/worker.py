@@ -17,8 +17,8 @@ from celery import bootsteps
 from django.db import DatabaseError, InterfaceError, connection
 
 from kernel.metrics import count
-from settlement.batches import BatchSize
-from settlement.services import orders_settle, watermarks_raise_overdue
+from settlement.batches import BatchSize, SetAside
+from settlement.services import BatchFailedError, orders_settle, watermarks_raise_overdue
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +35,7 @@ class SettlementLoop:
     def __init__(self) -> None:
         self._stopping = Event()
         self._batch = BatchSize()
+        self._aside = SetAside()
         self._listener: psycopg.Connection[Any] | None = None
         self.turned_at_s = time.monotonic()
 
@@ -74,9 +75,17 @@ class SettlementLoop:
         total = 0
         while not self._stopping.is_set():
             started_s = time.monotonic()
-            settled = orders_settle(limit=self._batch.limit)
-            self.turned_at_s = time.monotonic()
+            try:
+                settled = orders_settle(limit=self._aside.limit(self._batch.limit), skip=self._aside.orders(started_s))
+            except BatchFailedError as failure:
+                self._aside.failed(failure.order_ids, started_s)
+                count("settlement_batches_failed")
+                log.exception("settlement_batch_failed", orders=[str(one) for one in failure.order_ids[:5]])
+                continue
+            finally:
+                self.turned_at_s = time.monotonic()
             total += settled
+            self._aside.settled(settled)
             self._batch.observe(settled=settled, held_s=self.turned_at_s - started_s)
             if settled == 0:
                 break

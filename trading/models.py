@@ -61,7 +61,9 @@ class Order(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(open_seq__isnull=True, open_at_ms__isnull=True, open_price__isnull=True)
-                | Q(open_seq__gt=0, open_at_ms__gt=0, open_price__gt=0, entered_at_ms__isnull=False),
+                # A comparison with a missing value would let the row pass: what must be there is asked for.
+                | Q(open_seq__isnull=False, open_at_ms__isnull=False, open_price__isnull=False)
+                & Q(open_seq__gt=0, open_at_ms__gt=0, open_price__gt=0, entered_at_ms__isnull=False),
                 name="trading_order_opening",
             ),
             # What each state pays, in the database itself: PostgreSQL divides whole numbers as the rule does (I-10).
@@ -69,6 +71,7 @@ class Order(models.Model):
                 condition=Q(state="open", payout__isnull=True, settled_at_ms__isnull=True, reason__isnull=True)
                 | Q(
                     state="won",
+                    payout__isnull=False,
                     payout=F("stake") + F("stake") * F("payout_percent") / 100,
                     settled_at_ms__isnull=False,
                     reason__isnull=True,
@@ -76,6 +79,7 @@ class Order(models.Model):
                 )
                 | Q(
                     state="lost",
+                    payout__isnull=False,
                     payout=0,
                     settled_at_ms__isnull=False,
                     reason__isnull=True,
@@ -83,21 +87,28 @@ class Order(models.Model):
                 )
                 | Q(
                     state="tied",
+                    payout__isnull=False,
                     payout=F("stake"),
                     settled_at_ms__isnull=False,
                     reason__isnull=True,
+                    open_price__isnull=False,
+                    close_price__isnull=False,
                     close_price=F("open_price"),
                 )
-                | Q(state="refunded", payout=F("stake"), settled_at_ms__isnull=False, reason__isnull=False),
+                | Q(state="refunded", payout__isnull=False, payout=F("stake"), settled_at_ms__isnull=False)
+                & Q(reason__isnull=False),
                 name="trading_order_states",
             ),
             # A win is a price that moved the client's way, a loss one that moved the other way (rules, section 2).
             models.CheckConstraint(
                 condition=~Q(state__in=["won", "lost"])
-                | Q(state="won", direction="up", close_price__gt=F("open_price"))
-                | Q(state="won", direction="down", close_price__lt=F("open_price"))
-                | Q(state="lost", direction="up", close_price__lt=F("open_price"))
-                | Q(state="lost", direction="down", close_price__gt=F("open_price")),
+                | Q(open_price__isnull=False, close_price__isnull=False)
+                & (
+                    Q(state="won", direction="up", close_price__gt=F("open_price"))
+                    | Q(state="won", direction="down", close_price__lt=F("open_price"))
+                    | Q(state="lost", direction="up", close_price__lt=F("open_price"))
+                    | Q(state="lost", direction="down", close_price__gt=F("open_price"))
+                ),
                 name="trading_order_direction",
             ),
         ]

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from django.db import OperationalError, transaction
 from psycopg.errors import DeadlockDetected, LockNotAvailable
-from quotes.domain import market_state
 
 from accounts.callers import Caller
 from accounts.domain import ledger_of
@@ -19,6 +18,7 @@ from kernel.ids import uuid7
 from kernel.metrics import count
 from kernel.money import AmountPrecisionError, parse_amount
 from ledger.errors import wallet_unknown
+from quotes.domain import market_state
 from realtime.balances import balance_draft
 from realtime.events import EventDraft, payload_encoded
 from realtime.services import events_publish_on_commit
@@ -74,7 +74,7 @@ def order_place(*, caller: Caller, ticket: Ticket) -> PlacedOrder:
 def _placed(caller: Caller, ticket: Ticket) -> PlacedOrder:
     wallet_id = _wallet_locked(caller, ticket)
     facts = _facts(caller, ticket, wallet_id)
-    asked = _asked(ticket, facts.wallet)
+    asked = _asked(ticket)
     if facts.repeated_id is not None:
         stored = Order.objects.get(pk=facts.repeated_id)
         if stored.asked != asked:
@@ -177,9 +177,9 @@ def _stake(ticket: Ticket, wallet: Wallet) -> int | None:
         return None
 
 
-def _asked(ticket: Ticket, wallet: Wallet) -> str:
+def _asked(ticket: Ticket) -> str:
     """Return the parsed terms in one normal form: equal terms are equal text, however they were spelt."""
-    stake = _stake(ticket, wallet)
+    stake = _plain(ticket.stake)
     expiry = f"for {ticket.duration_s} s" if ticket.duration_s is not None else f"until {ticket.expires_at_ms}"
     guards = (
         ticket.min_payout_percent,

@@ -15,10 +15,10 @@ _SHARED: list[structlog.typing.Processor] = [
 ]
 
 
-def logging_config(*, level: str) -> dict[str, Any]:
+def logging_config(*, level: str, for_people: bool) -> dict[str, Any]:
     """Return Django's LOGGING: everything, ours or a library's, through structlog's formatter.
 
-    People at a terminal get aligned text; a file or a collector gets JSON lines.
+    :param for_people: aligned text instead of the JSON lines that collectors read
     """
     structlog.configure(
         processors=[
@@ -30,8 +30,9 @@ def logging_config(*, level: str) -> dict[str, Any]:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    final: structlog.typing.Processor
-    final = structlog.dev.ConsoleRenderer(colors=True) if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    final: structlog.typing.Processor = structlog.processors.JSONRenderer()
+    if for_people:
+        final = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     return {
         "version": 1,
         "disable_existing_loggers": False,

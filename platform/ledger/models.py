@@ -44,7 +44,9 @@ class Account(models.Model):
                 name="ledger_account_one_house",
             ),
             models.CheckConstraint(
-                condition=Q(owner__isnull=False, kind__in=_USER_KINDS, balance__gte=0, entry_no__gte=0)
+                # A comparison with a missing value would let the row pass: what must be there is asked for.
+                condition=Q(owner__isnull=False, kind__in=_USER_KINDS, balance__isnull=False, entry_no__isnull=False)
+                & Q(balance__gte=0, entry_no__gte=0)
                 | Q(owner__isnull=True, balance__isnull=True, entry_no__isnull=True),
                 name="ledger_account_guarded",
             ),
@@ -108,8 +110,14 @@ class Transfer(models.Model):
                 name="ledger_transfer_family_book",
             ),
             models.CheckConstraint(
-                condition=(Q(debit_no__isnull=True, debit_after__isnull=True) | Q(debit_no__gte=1, debit_after__gte=0))
-                & (Q(credit_no__isnull=True, credit_after__isnull=True) | Q(credit_no__gte=1, credit_after__gte=0)),
+                condition=(
+                    Q(debit_no__isnull=True, debit_after__isnull=True)
+                    | Q(debit_no__isnull=False, debit_after__isnull=False, debit_no__gte=1, debit_after__gte=0)
+                )
+                & (
+                    Q(credit_no__isnull=True, credit_after__isnull=True)
+                    | Q(credit_no__isnull=False, credit_after__isnull=False, credit_no__gte=1, credit_after__gte=0)
+                ),
                 name="ledger_transfer_numbered",
             ),
         ]

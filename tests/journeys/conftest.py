@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,7 +29,7 @@ def _free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def replay_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def replay_url() -> Iterator[str]:
     """Replay real recorded packets in a loop on a loopback port."""
     port = _free_port()
     server = subprocess.Popen(
@@ -39,10 +41,11 @@ def replay_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def platform(tmp_path_factory: pytest.TempPathFactory, replay_url: str) -> Iterator[Platform]:
+def platform(replay_url: str) -> Iterator[Platform]:
     """Start the platform as ``make run`` does and stop it as Ctrl-C does."""
-    data_dir, port = tmp_path_factory.mktemp("platform"), _free_port()
     # The directories of pytest are private to its user; the embedded PostgreSQL may run as another one.
+    data_dir, port = Path(tempfile.mkdtemp(prefix="fairstrike-t-", dir="/tmp")), _free_port()
+    data_dir.chmod(0o711)
     environ = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
     environ |= {
         "DATA_DIR": str(data_dir),
@@ -64,6 +67,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory, replay_url: str) -> Itera
         log.close()
         if os.environ.get("SHOW_PLATFORM_LOG"):
             sys.stderr.write(_text(log.name, None))
+        shutil.rmtree(data_dir, ignore_errors=True)
 
 
 def _text(path: str, running: subprocess.Popen[bytes] | None) -> str:

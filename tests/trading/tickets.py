@@ -54,7 +54,7 @@ _WRONG_VALUES: dict[str, list[Any]] = {
         "١٠",
         str(2**63),
     ],
-    "duration_s": [None, "60", 60.0, 1e3, 0, -1, True, 2**31, 2**63, 2**64, [60]],
+    "duration_s": [None, "60", 60.0, 1e3, True, [60]],
     "ledger": [None, "", "margin", "DEMO", 1],
     "min_payout_percent": [None, "80", 80.5, -1, 101, True],
 }

@@ -35,6 +35,8 @@ BEGIN
 END $$;
 CREATE TRIGGER trading_order_frozen BEFORE UPDATE OR DELETE ON trading_order
     FOR EACH ROW EXECUTE FUNCTION trading_order_frozen();
+CREATE TRIGGER trading_order_no_truncate BEFORE TRUNCATE ON trading_order
+    FOR EACH STATEMENT EXECUTE FUNCTION append_only();
 
 DO $$ BEGIN
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'fairstrike') AND current_user <> 'fairstrike' THEN
@@ -43,6 +45,7 @@ DO $$ BEGIN
 END $$;
 """
 BACKWARD = """
+DROP TRIGGER trading_order_no_truncate ON trading_order;
 DROP TRIGGER trading_order_frozen ON trading_order;
 DROP FUNCTION trading_order_frozen();
 ALTER TABLE trading_order DROP CONSTRAINT trading_order_wallet_place;

@@ -292,7 +292,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 60}
 
 # --- logs and errors ------------------------------------------------------------------------------
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO")
-LOGGING = logging_config(level=LOG_LEVEL)
+LOGGING = logging_config(level=LOG_LEVEL, for_people=False)
 SENTRY_DSN = env.str("SENTRY_DSN", "")
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 

@@ -1,7 +1,8 @@
 """A newcomer's platform on one machine: demo log-ins, readable mails, no secrets to set."""
 
+from config.logs import logging_config
 from config.settings.base import *  # noqa: F403
-from config.settings.base import DATA_DIR, SECRET_KEY, env
+from config.settings.base import DATA_DIR, LOG_LEVEL, SECRET_KEY, env
 
 DEVELOPMENT = True
 DEBUG = env.bool("DEBUG", False)
@@ -12,6 +13,7 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+LOGGING = logging_config(level=LOG_LEVEL, for_people=True)
 WHITENOISE_USE_FINDERS = True
 # Files are found where they lie; nothing is collected.
 STATIC_ROOT = None

@@ -7,7 +7,9 @@ from typing import Any
 import msgspec
 import structlog
 from django.core.exceptions import PermissionDenied
+from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
@@ -42,6 +44,10 @@ def problem_of(error: Exception) -> Problem | None:
         return error
     if isinstance(error, Http404):
         return not_found()
+    if isinstance(error, OperationalError) and isinstance(error.__cause__, LockNotAvailable | DeadlockDetected):
+        return Problem(
+            "busy", status=503, title="Somebody else is writing this; send the same request again.", retry_after_s=1
+        )
     if isinstance(error, PermissionDenied | exceptions.PermissionDenied):
         return Problem("auth.forbidden", status=403, title="You may not do this.")
     if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):

@@ -84,7 +84,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='account',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('balance__gte', 0), ('entry_no__gte', 0), ('kind__in', [ledger.domain.AccountKind['WALLET'], ledger.domain.AccountKind['BONUS'], ledger.domain.AccountKind['STAKES']]), ('owner__isnull', False)), models.Q(('balance__isnull', True), ('entry_no__isnull', True), ('owner__isnull', True)), _connector='OR'), name='ledger_account_guarded'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('balance__isnull', False), ('entry_no__isnull', False), ('kind__in', [ledger.domain.AccountKind['WALLET'], ledger.domain.AccountKind['BONUS'], ledger.domain.AccountKind['STAKES']]), ('owner__isnull', False), ('balance__gte', 0), ('entry_no__gte', 0)), models.Q(('balance__isnull', True), ('entry_no__isnull', True), ('owner__isnull', True)), _connector='OR'), name='ledger_account_guarded'),
         ),
         migrations.AddConstraint(
             model_name='account',
@@ -120,6 +120,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='transfer',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(models.Q(('debit_after__isnull', True), ('debit_no__isnull', True)), models.Q(('debit_after__gte', 0), ('debit_no__gte', 1)), _connector='OR'), models.Q(models.Q(('credit_after__isnull', True), ('credit_no__isnull', True)), models.Q(('credit_after__gte', 0), ('credit_no__gte', 1)), _connector='OR')), name='ledger_transfer_numbered'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(models.Q(('debit_after__isnull', True), ('debit_no__isnull', True)), models.Q(('debit_after__gte', 0), ('debit_after__isnull', False), ('debit_no__gte', 1), ('debit_no__isnull', False)), _connector='OR'), models.Q(models.Q(('credit_after__isnull', True), ('credit_no__isnull', True)), models.Q(('credit_after__gte', 0), ('credit_after__isnull', False), ('credit_no__gte', 1), ('credit_no__isnull', False)), _connector='OR')), name='ledger_transfer_numbered'),
         ),
     ]
