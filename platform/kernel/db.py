@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
-from django.db import connection, transaction
+from django.db import close_old_connections, connection, transaction
 from django.db.transaction import TransactionManagementError
 
 Params = Mapping[str, Any] | Sequence[Any]
+T = TypeVar("T")
 
 
 def rows(sql: str, params: Params = ()) -> list[tuple[Any, ...]]:
@@ -58,3 +59,12 @@ def require_transaction() -> None:
     """
     if not transaction.get_connection().in_atomic_block:
         raise TransactionManagementError("locks and money need a transaction")
+
+
+def with_fresh_connection(work: Callable[[], T]) -> T:
+    """Do a piece of work on a long-lived thread, which no request's end tidies: a dead connection is dropped first."""
+    close_old_connections()
+    try:
+        return work()
+    finally:
+        close_old_connections()

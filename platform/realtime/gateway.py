@@ -11,11 +11,11 @@ from uuid import UUID
 from weakref import WeakKeyDictionary
 
 import structlog
-from django.db import DatabaseError, close_old_connections, connections
+from django.db import DatabaseError, connections
 
 from accounts.callers import Caller
 from kernel.clock import DB_NOW_MS_SQL
-from kernel.db import rows
+from kernel.db import rows, with_fresh_connection
 from kernel.metrics import count
 from realtime import selectors
 from realtime.connections import (
@@ -82,7 +82,7 @@ class Gateway:
 
     async def database(self, work: Callable[[], T]) -> T:
         """Run blocking work on one of the gateway's own few threads, each with its connection."""
-        return await asyncio.get_running_loop().run_in_executor(self._executor, _with_fresh_connection, work)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, with_fresh_connection, work)
 
     def attach(self, caller: Caller, *, session: SessionUser | None, send: Sender, close: Closer) -> Connection:
         """Take in a socket whose caller is known.
@@ -222,11 +222,3 @@ def _watched(users: Collection[UUID], tokens: Collection[UUID], sessions: Collec
         tokens_over=frozenset(token_id for (token_id,) in tokens_over),
         sessions_over=frozenset(key for (key,) in sessions_over),
     )
-
-
-def _with_fresh_connection(work: Callable[[], T]) -> T:
-    close_old_connections()
-    try:
-        return work()
-    finally:
-        close_old_connections()

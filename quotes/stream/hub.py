@@ -7,16 +7,15 @@ state of each market, give a new socket its first ticks, and carry the quotes al
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 import structlog
 from django.db import Error as DatabaseFailure
-from django.db import close_old_connections, connections
+from django.db import connections
 
 from kernel.clock import rfc3339
+from kernel.db import with_fresh_connection
 from kernel.metrics import count
 from kernel.money import format_scaled
 from quotes import selectors
@@ -26,7 +25,6 @@ from quotes.stream.messages import Tick, state_message, ticks_message
 from quotes.stream.sockets import Socket
 
 log = structlog.get_logger(__name__)
-T = TypeVar("T")
 
 FRAME_S = 0.05
 LOOK_S = 1.0
@@ -111,7 +109,7 @@ class Hub:
                 return
             self._looks_begun = look = self._looks_begun + 1
             loop = asyncio.get_running_loop()
-            self._judge(await loop.run_in_executor(self._executor, _with_fresh_connection, selectors.markets))
+            self._judge(await loop.run_in_executor(self._executor, with_fresh_connection, selectors.markets))
             self._look_done = look
 
     async def stop(self) -> None:
@@ -233,11 +231,3 @@ def _head_tick(row: MarketRow) -> Tick | None:
     if row.tick_at_ms is None or row.tick_price is None:
         return None
     return Tick(row.code, row.seq, rfc3339(row.tick_at_ms), format_scaled(row.tick_price, row.price_scale))
-
-
-def _with_fresh_connection(work: Callable[[], T]) -> T:
-    close_old_connections()
-    try:
-        return work()
-    finally:
-        close_old_connections()
