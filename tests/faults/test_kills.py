@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
@@ -17,11 +18,11 @@ from quotes.services import NewSymbol, symbol_add
 from settlement.audit import orders_audit
 from tests.books import violations
 from tests.faults.processes import PARSER, WORKER, Runtimes, free_port, web
-from tests.market import Trader, db_now_ms, market_open, trader_open
+from tests.market import Market, Trader, db_now_ms, market_open, trader_open
 from tests.support import eventually
 from trading.models import Order
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.journey, pytest.mark.slow]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.journey, pytest.mark.slow, pytest.mark.timeout(300)]
 
 CODE = "EURUSD"
 
@@ -137,18 +138,23 @@ def test_a_killed_web_process_loses_no_acknowledged_order(runtimes: Runtimes) ->
     with ThreadPoolExecutor(8) as pool:
         sending = [pool.submit(send, f"id-{number}") for number in range(120)]
         for threshold in (15, 60):
-            eventually(lambda threshold=threshold: len(acknowledged) >= threshold, within_s=60)  # type: ignore[misc]
-            market.heartbeat()
+            _heard_until(market, lambda threshold=threshold: len(acknowledged) >= threshold, within_s=60)  # type: ignore[misc]
             runtimes.kill("web")
             runtimes.start("web", web(port))
-            eventually(lambda: _answers(address) and market.heartbeat(), within_s=60, every_s=0.2)
+            _heard_until(market, lambda: _answers(address), within_s=60)
+        _heard_until(market, lambda: all(sent.done() for sent in sending), within_s=100)
         for sent in sending:
-            sent.result(timeout=100)
+            sent.result()
     stored = dict(db.rows("SELECT client_order_id, id::text FROM trading_order"))
     assert stored == acknowledged
     assert len(stored) == 120
     assert trader.balance() == 1_000_000 - 120 * 100
     assert violations() == {}
+
+
+def _heard_until(market: Market, check: Callable[[], bool], *, within_s: float) -> None:
+    """Wait while the feed goes on being heard: a market that is silent for 5 s takes no orders."""
+    eventually(lambda: market.heartbeat() and check(), within_s=within_s, every_s=0.2)
 
 
 def _answers(address: str) -> bool:

@@ -18,7 +18,7 @@ from tests.faults.processes import WORKER, Runtimes
 from tests.market import Market, Trader, market_open, order_row, trader_open
 from tests.support import eventually
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.journey, pytest.mark.slow]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.journey, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from websockets.sync.client import connect
 from tests.journeys.client import AccountStream, Platform, recomputed
 from tests.support import eventually
 
-pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("platform")]
+pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("platform"), pytest.mark.timeout(300)]
 
 SIMULATED = ("EURUSD", "GBPUSD", "BTCUSDT")
 

@@ -21,7 +21,7 @@ import pytest
 from config import embedded, layout, programs
 from tests.support import eventually
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).resolve().parents[2]
 START_LIMIT_S = 120
