@@ -89,10 +89,13 @@ def test_orders_settle_and_events_arrive_whole(platform: Platform) -> None:
 
 
 def test_the_same_on_recorded_binance_packets(platform: Platform, replayed_symbol: str) -> None:
-    """Done when: the same on a symbol fed by replayed Binance packets, and on the real ledger."""
-    token = platform.token("trader@example.com")
+    """Done when: the same on a symbol fed by replayed Binance packets, and on the real ledger.
+
+    The second trader is funded: the browser's journeys need the first one's real wallet empty.
+    """
+    token = platform.token("trader2@example.com")
     funded = platform.manage(
-        "adjust", "--user", "trader@example.com", "--ledger", "real", "--amount", "100.00", "--reason", "journey"
+        "adjust", "--user", "trader2@example.com", "--ledger", "real", "--amount", "100.00", "--reason", "journey"
     )
     assert funded.returncode == 0, funded.stderr
     stream = AccountStream(platform, token)
