@@ -137,7 +137,10 @@ class OrderOpen(models.Model):
 
 
 class TradingPolicy(models.Model):
-    """What a wallet may trade and when; null means the symbol's own terms. Without a row, everything."""
+    """What a bonus or tournament wallet may trade and when; null means the symbol's own terms.
+
+    Placement ignores a row for an ordinary real or demo wallet: these trade on the same terms for every client.
+    """
 
     wallet_id = models.UUIDField(primary_key=True)
     symbols = ArrayField(models.CharField(max_length=32), null=True)

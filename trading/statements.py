@@ -14,6 +14,7 @@ WHERE wallet.owner_id = %(user_id)s AND wallet.kind IN ('wallet', 'bonus')
 FOR NO KEY UPDATE"""
 
 # 2. Everything that admission judges. The order's id is there when this client_order_id was accepted before.
+# A policy binds bonus and tournament wallets only: no row can narrow what one client may do on real or demo.
 FACTS = f"""
 SELECT {DB_NOW_MS_SQL},
        wallet.book, wallet.currency, wallet.balance, stakes.id, stakes.balance,
@@ -27,7 +28,8 @@ SELECT {DB_NOW_MS_SQL},
 FROM ledger_account AS wallet
 JOIN ledger_account AS stakes ON stakes.wallet_id = wallet.id
 JOIN accounts_user AS client ON client.id = wallet.owner_id
-LEFT JOIN trading_policy AS policy ON policy.wallet_id = wallet.id
+LEFT JOIN trading_policy AS policy
+       ON policy.wallet_id = wallet.id AND NOT (wallet.kind = 'wallet' AND wallet.book IN ('real', 'demo'))
 LEFT JOIN quotes_symbol AS symbol ON symbol.code = %(symbol)s
 LEFT JOIN quotes_symbol_head AS head ON head.symbol_id = symbol.id
 LEFT JOIN trading_order AS repeated

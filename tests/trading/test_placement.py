@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
@@ -113,9 +113,22 @@ def _symbol(**fields: Any) -> Callable[[Trader, Market], None]:
     return change
 
 
+def _bonus_wallet(trader: Trader) -> UUID:
+    """Open an empty wallet that policies bind; bonuses themselves come with payments."""
+    wallet_id, stakes_id = uuid4(), uuid4()
+    for account_id, kind, of in ((wallet_id, "bonus", None), (stakes_id, "stakes", wallet_id)):
+        db.run(
+            "INSERT INTO ledger_account (id, owner_id, book, currency, kind, stripe, wallet_id, balance, entry_no,"
+            " opened_at_ms) VALUES (%s, %s, 'real', 'USD', %s, 0, %s, 0, 0, 0)",
+            [account_id, trader.user.id, kind, of],
+        )
+    return wallet_id
+
+
 def _policy(**fields: Any) -> Callable[[Trader, Market], None]:
     def change(trader: Trader, _: Market) -> None:
-        TradingPolicy.objects.create(wallet_id=trader.wallets["real"], **fields)
+        trader.wallets["bonus"] = _bonus_wallet(trader)
+        TradingPolicy.objects.create(wallet_id=trader.wallets["bonus"], **fields)
 
     return change
 
@@ -176,10 +189,21 @@ def test_a_refusal_changes_nothing(
     arrange(trader, market)
     before = fingerprint()
     asked: dict[str, Any] = {"market": market, "ledger": "real"} | terms
+    if "bonus" in trader.wallets:
+        asked["wallet_id"] = trader.wallets["bonus"]
     with pytest.raises(Problem) as refused:
         trader.place(**asked)
     assert refused.value.code == code
     assert fingerprint() == before
+
+
+@pytest.mark.parametrize("ledger", ["real", "demo"])
+def test_no_policy_narrows_one_clients_ordinary_wallet(market: Market, trader: Trader, ledger: str) -> None:
+    """Fairness: a row for a real or demo wallet, however it came there, binds nobody."""
+    TradingPolicy.objects.create(
+        wallet_id=trader.wallets[ledger], symbols=[], min_stake=1, max_stake=1, tradable_until_ms=1
+    )
+    assert trader.place(market, ledger=ledger).state == "open"
 
 
 def test_a_symbol_without_ticks_is_stale(trader: Trader) -> None:
