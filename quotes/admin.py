@@ -22,8 +22,9 @@ from accounts.admin import ReadOnlyAdmin, ShownInstant
 from kernel.clock import DB_NOW_MS_SQL, optional_rfc3339, rfc3339, wall_ms
 from kernel.money import CURRENCY_SCALES, DEFAULT_CURRENCY, format_minor, format_scaled
 from quotes import services
-from quotes.domain import MarketStateName, market_state
+from quotes.domain import MarketStateName
 from quotes.models import FeedStatus, HaltChange, PayoutChange, RefusalCount, RefusedSample, Symbol, SymbolHead
+from quotes.selectors import symbol_by_code
 from quotes.terms import symbol_terms_set
 
 if TYPE_CHECKING:
@@ -180,14 +181,7 @@ class SymbolAdmin(ModelAdmin):  # type: ignore[misc]
     @display(description="State", label=_STATE_LABELS)  # type: ignore[untyped-decorator]
     def shown_state(self, symbol: Symbol) -> str:
         """Return the market's state now."""
-        return market_state(
-            operator_state=symbol.operator_state,
-            state_reason=symbol.state_reason,
-            tick_at_ms=symbol.head.tick_at_ms,
-            heartbeat_ms=symbol.head.heartbeat_ms,
-            max_tick_age_ms=symbol.max_tick_age_ms,
-            now_ms=_now_of(symbol),
-        ).state.value
+        return symbol_by_code(symbol.code).market.state.state.value
 
     @admin.display(description="Payout", ordering="payout_percent")
     def shown_payout(self, symbol: Symbol) -> str:

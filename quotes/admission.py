@@ -106,7 +106,7 @@ def ticks_admit(
                 scale=terms.price_scale,
             )
         _ticks_copy(results, logs)
-        _candles_write(results)
+        _candles_write(results, logs)
         _heads_write(results, heads, heartbeat_ms)
         refusals_record(
             [(logs[symbol_id].terms.feed, tick) for symbol_id, result in results.items() for tick in result.refused]
@@ -141,7 +141,7 @@ def _ticks_copy(results: Mapping[int, Admission], logs: Mapping[int, SymbolLog])
             copy.write_row(row)
 
 
-def _candles_write(results: Mapping[int, Admission]) -> None:
+def _candles_write(results: Mapping[int, Admission], logs: Mapping[int, SymbolLog]) -> None:
     candles = sorted(
         (symbol_id, candle.interval_s, candle.start_ms, candle)
         for symbol_id, result in results.items()
@@ -155,6 +155,7 @@ def _candles_write(results: Mapping[int, Admission]) -> None:
             "ids": [row[0] for row in candles],
             "intervals": [row[1] for row in candles],
             "starts": [row[2] for row in candles],
+            "revisions": [logs[row[0]].terms.revision for row in candles],
             "opens": [row[3].open for row in candles],
             "highs": [row[3].high for row in candles],
             "lows": [row[3].low for row in candles],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django.http import HttpResponse
@@ -13,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.callers import address_of
-from kernel.clock import rfc3339
+from kernel.clock import optional_rfc3339, rfc3339
 from kernel.errors import field_invalid
 from kernel.http import json_response, rate_check
 from kernel.http.pages import Cursor, instant_query, known_query, page_ask, page_document
@@ -62,6 +63,7 @@ class SymbolSerializer(serializers.Serializer[Any]):
     price_scale = serializers.IntegerField()
     price_source = serializers.CharField()
     max_tick_age_ms = serializers.IntegerField()
+    purchase_deadline_s = serializers.IntegerField()
     entry_rule = serializers.CharField()
     settlement_rule = serializers.CharField()
     last_tick = PublicTickSerializer(allow_null=True)
@@ -258,7 +260,7 @@ def _symbol_document(row: SymbolRow) -> dict[str, Any]:
         "feed_custom": row.feed_custom,
         "state": market.state.state.value,
         "state_reason": market.state.reason or None,
-        "next_open": None,
+        "next_open": optional_rfc3339(market.state.next_open_ms),
         "payout_percent": row.payout_percent,
         "break_even_percent": break_even_percent(row.payout_percent),
         "min_stake": format_minor(row.min_stake_minor, DEFAULT_CURRENCY),
@@ -268,6 +270,7 @@ def _symbol_document(row: SymbolRow) -> dict[str, Any]:
         "price_scale": market.price_scale,
         "price_source": row.price_source,
         "max_tick_age_ms": row.max_tick_age_ms,
+        "purchase_deadline_s": row.purchase_deadline_s,
         "entry_rule": row.entry_rule,
         "settlement_rule": row.settlement_rule,
         "last_tick": _last_tick(row),
@@ -303,9 +306,10 @@ def _tick_documents(rows: list[tuple[Any, ...]], log: SymbolLogRow) -> list[dict
 
 
 def _candle_documents(rows: list[tuple[Any, ...]], log: SymbolLogRow, interval_ms: int) -> list[dict[str, Any]]:
-    scale = log.price_scale
-    return [
-        {
+    documents: list[dict[str, Any]] = []
+    for start_ms, opened, high, low, close, ticks, revision in rows:
+        scale = log.scales.get(revision, log.price_scale)
+        candle = {
             "start": rfc3339(start_ms),
             "open": format_scaled(opened, scale),
             "high": format_scaled(high, scale),
@@ -314,8 +318,20 @@ def _candle_documents(rows: list[tuple[Any, ...]], log: SymbolLogRow, interval_m
             "ticks": ticks,
             "closed": log.is_closed(start_ms + interval_ms),
         }
-        for start_ms, opened, high, low, close, ticks in rows
-    ]
+        if documents and documents[-1]["start"] == candle["start"]:
+            candle = _candles_joined(documents.pop(), candle)
+        documents.append(candle)
+    return documents
+
+
+def _candles_joined(earlier: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
+    """Join the two parts of an interval in which a revision took effect."""
+    return later | {
+        "open": earlier["open"],
+        "high": max(earlier["high"], later["high"], key=Decimal),
+        "low": min(earlier["low"], later["low"], key=Decimal),
+        "ticks": earlier["ticks"] + later["ticks"],
+    }
 
 
 def _payout_document(change: PayoutChange) -> dict[str, Any]:

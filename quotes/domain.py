@@ -297,23 +297,54 @@ class MarketState:
 
     state: MarketStateName
     reason: str = ""
+    next_open_ms: int | None = None
 
 
-def market_state(
-    *,
-    operator_state: str,
-    state_reason: str,
-    tick_at_ms: int | None,
-    heartbeat_ms: int | None,
-    max_tick_age_ms: int,
-    now_ms: int,
-) -> MarketState:
+@dataclass(frozen=True, slots=True)
+class MarketFacts:
+    """What decides whether a market takes orders; the columns of ``statements.MARKET_COLUMNS``, in their order.
+
+    :param revising: whether a revision waits for the last open order
+    :param session_closes_ms: end of the session that is held now
+    :param closed_by_feed: the feed's own words while it is closed
+    """
+
+    operator_state: str = MarketStateName.OPEN
+    state_reason: str = ""
+    revising: bool = False
+    has_calendar: bool = False
+    session_closes_ms: int | None = None
+    next_open_ms: int | None = None
+    closed_by_feed: str | None = None
+    clock_sane: bool = True
+    heartbeat_ms: int | None = None
+    tick_seq: int | None = None
+    tick_at_ms: int | None = None
+    tick_price: int | None = None
+    max_tick_age_ms: int = 0
+
+
+def market_state(facts: MarketFacts, *, now_ms: int) -> MarketState:
     """Return the state of a market now; the feed heartbeat counts, never the parser's own."""
-    if operator_state != MarketStateName.OPEN:
-        return MarketState(MarketStateName(operator_state), state_reason)
-    if heartbeat_ms is None or now_ms - heartbeat_ms > FEED_SILENT_MS:
+    if facts.closed_by_feed is not None:
+        return MarketState(MarketStateName.CLOSED, facts.closed_by_feed or "The feed has closed this market.")
+    if facts.has_calendar and facts.session_closes_ms is None:
+        return MarketState(MarketStateName.CLOSED, "Outside trading hours.", facts.next_open_ms)
+    if facts.operator_state != MarketStateName.OPEN:
+        return MarketState(MarketStateName(facts.operator_state), facts.state_reason)
+    if facts.revising:
+        return MarketState(MarketStateName.CLOSE_ONLY, "The symbol is being revised; its open orders run out first.")
+    return _freshness(facts, now_ms)
+
+
+def _freshness(facts: MarketFacts, now_ms: int) -> MarketState:
+    if facts.heartbeat_ms is None or now_ms - facts.heartbeat_ms > FEED_SILENT_MS:
         return MarketState(MarketStateName.STALE, "The feed is silent.")
-    if tick_at_ms is None or now_ms - tick_at_ms > max_tick_age_ms:
+    if not facts.clock_sane:
+        return MarketState(MarketStateName.STALE, "The clock of the feed is off.")
+    if facts.tick_price is None or facts.tick_at_ms is None:
+        return MarketState(MarketStateName.STALE, "There is no price yet.")
+    if now_ms - facts.tick_at_ms > facts.max_tick_age_ms:
         return MarketState(MarketStateName.STALE, "The last price is too old.")
     return MarketState(MarketStateName.OPEN)
 

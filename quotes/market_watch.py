@@ -7,16 +7,16 @@ import json
 from django.db import connection
 
 from kernel import db
-from kernel.clock import DB_NOW_MS_SQL
-from quotes.domain import market_state
+from quotes.domain import MarketFacts, market_state
 from quotes.feed_writer import DATABASE_ERRORS
 from quotes.leadership import Leadership
 from quotes.publishing import FEED_CHANNEL, publish
+from quotes.statements import CLOCK, MARKET_COLUMNS, MARKET_JOINS
 
 _MARKETS = f"""
-SELECT symbol.feed, symbol.code, symbol.operator_state, symbol.state_reason, symbol.max_tick_age_ms,
-       head.tick_at_ms, head.heartbeat_ms, {DB_NOW_MS_SQL}
-FROM quotes_symbol AS symbol JOIN quotes_symbol_head AS head ON head.symbol_id = symbol.id"""
+WITH {CLOCK}
+SELECT clock.now_ms, symbol.feed, symbol.code, {MARKET_COLUMNS}
+FROM clock CROSS JOIN quotes_symbol AS symbol {MARKET_JOINS}"""
 
 
 class MarketWatch:
@@ -30,21 +30,13 @@ class MarketWatch:
     def look(self) -> None:
         """Read all markets and publish what changed; on its own thread, each second."""
         rows = db.rows(_MARKETS)
-        self.feeds = frozenset(row[0] for row in rows)
+        self.feeds = frozenset(row[1] for row in rows)
         if not self._leadership.take():
             self._told = {}
             return
-        states = {}
-        for _, code, operator_state, reason, max_tick_age_ms, tick_at_ms, heartbeat_ms, now_ms in rows:
-            state = market_state(
-                operator_state=operator_state,
-                state_reason=reason,
-                tick_at_ms=tick_at_ms,
-                heartbeat_ms=heartbeat_ms,
-                max_tick_age_ms=max_tick_age_ms,
-                now_ms=now_ms,
-            )
-            states[code] = state.state.value
+        states = {
+            code: market_state(MarketFacts(*facts), now_ms=now_ms).state.value for now_ms, _, code, *facts in rows
+        }
         changed = [{"symbol": code, "state": state} for code, state in states.items() if self._told.get(code) != state]
         self._told = states
         if changed:

@@ -11,29 +11,25 @@ from kernel import db
 from kernel.clock import DB_NOW_MS_SQL
 from kernel.http.pages import Cursor
 from quotes import errors
-from quotes.domain import MarketState, market_state
+from quotes.domain import MarketFacts, MarketState, market_state
 from quotes.models import PayoutChange, Symbol
-
-CUSTOM_FEEDS = frozenset({"simulator", "script"})
+from quotes.statements import CLOCK, MARKET_COLUMNS, MARKET_JOINS
 
 _CODE = re.compile(r"[A-Z0-9._-]{1,32}\Z", re.ASCII)
 
 _MARKETS = f"""
-SELECT symbol.id, symbol.code, symbol.price_scale, symbol.operator_state, symbol.state_reason, symbol.max_tick_age_ms,
-       head.seq, head.tick_at_ms, head.tick_price, head.heartbeat_ms, {DB_NOW_MS_SQL}
-FROM quotes_symbol AS symbol JOIN quotes_symbol_head AS head ON head.symbol_id = symbol.id
+WITH {CLOCK}
+SELECT clock.now_ms, symbol.id, symbol.code, symbol.price_scale, {MARKET_COLUMNS}
+FROM clock CROSS JOIN quotes_symbol AS symbol {MARKET_JOINS}
 ORDER BY symbol.position, symbol.code"""
 
 _SYMBOLS = f"""
-SELECT symbol.id, symbol.code, symbol.price_scale, symbol.operator_state, symbol.state_reason, symbol.max_tick_age_ms,
-       head.seq, head.tick_at_ms, head.tick_price, head.heartbeat_ms, {DB_NOW_MS_SQL},
+WITH {CLOCK}
+SELECT clock.now_ms, symbol.id, symbol.code, symbol.price_scale, {MARKET_COLUMNS},
        symbol.name, symbol.asset_class, symbol.feed, symbol.price_source, symbol.payout_percent,
        symbol.min_stake_minor, symbol.max_stake_minor, symbol.min_duration_s, symbol.max_duration_s,
-       symbol.entry_rule, symbol.settlement_rule, coalesce(revision.endpoint, '')
-FROM quotes_symbol AS symbol
-JOIN quotes_symbol_head AS head ON head.symbol_id = symbol.id
-LEFT JOIN quotes_symbol_revision AS revision
-       ON revision.symbol_id = symbol.id AND revision.number = symbol.revision
+       symbol.entry_rule, symbol.settlement_rule, symbol.custom, symbol.custom_declared, symbol.purchase_deadline_s
+FROM clock CROSS JOIN quotes_symbol AS symbol {MARKET_JOINS}
 WHERE %(code)s::text IS NULL OR symbol.code = %(code)s::text
 ORDER BY symbol.position, symbol.code"""
 
@@ -52,9 +48,9 @@ WHERE symbol_id = %(symbol_id)s AND at_ms >= %(from_ms)s AND at_ms < %(to_ms)s
 ORDER BY at_ms, seq LIMIT %(limit)s"""
 
 _CANDLES = """
-SELECT start_ms, open, high, low, close, ticks FROM quotes_candle
+SELECT start_ms, open, high, low, close, ticks, revision FROM quotes_candle
 WHERE symbol_id = %(symbol_id)s AND interval_s = %(interval_s)s AND start_ms >= %(from_ms)s AND start_ms < %(to_ms)s
-ORDER BY start_ms"""
+ORDER BY start_ms, revision"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +84,7 @@ class SymbolRow:
     entry_rule: str
     settlement_rule: str
     feed_custom: bool
+    purchase_deadline_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +149,10 @@ def ticks_between(*, symbol_id: int, from_ms: int, to_ms: int, limit: int) -> li
 
 
 def candles_between(*, symbol_id: int, interval_s: int, from_ms: int, to_ms: int) -> list[tuple[Any, ...]]:
-    """Return candles by start: start_ms, open, high, low, close, ticks; ``to_ms`` is exclusive."""
+    """Return candles by start: start_ms, open, high, low, close, ticks, revision; ``to_ms`` is exclusive.
+
+    An interval in which a revision took effect has a row for each of them; the integers are of its price scale.
+    """
     return db.rows(_CANDLES, {"symbol_id": symbol_id, "interval_s": interval_s, "from_ms": from_ms, "to_ms": to_ms})
 
 
@@ -178,35 +178,29 @@ def _known_shape(code: str) -> str:
 
 
 def _market(row: Sequence[Any]) -> MarketRow:
-    symbol_id, code, scale, operator_state, reason, max_age, seq, tick_at_ms, tick_price, heartbeat_ms, now_ms = row[
-        :11
-    ]
-    state = market_state(
-        operator_state=operator_state,
-        state_reason=reason,
-        tick_at_ms=tick_at_ms,
-        heartbeat_ms=heartbeat_ms,
-        max_tick_age_ms=max_age,
-        now_ms=now_ms,
-    )
-    return MarketRow(symbol_id, code, scale, state, seq, tick_at_ms, tick_price)
+    now_ms, symbol_id, code, scale = row[:4]
+    facts = MarketFacts(*row[4:17])
+    state = market_state(facts, now_ms=now_ms)
+    return MarketRow(symbol_id, code, scale, state, facts.tick_seq or 0, facts.tick_at_ms, facts.tick_price)
 
 
 def _symbol(row: Sequence[Any]) -> SymbolRow:
-    name, asset_class, feed, source, payout, least, most, shortest, longest, entry, settlement, endpoint = row[11:]
+    name, asset_class, feed, source, payout, least, most, shortest, longest, entry, settlement, *rest = row[17:]
+    custom, declared, deadline_s = rest
     return SymbolRow(
         market=_market(row),
         name=name,
         asset_class=asset_class,
-        feed=feed,
+        feed="custom" if declared else feed,
         price_source=source,
         payout_percent=payout,
         min_stake_minor=least,
         max_stake_minor=most,
         min_duration_s=shortest,
         max_duration_s=longest,
-        max_tick_age_ms=row[5],
+        max_tick_age_ms=row[16],
         entry_rule=entry,
         settlement_rule=settlement,
-        feed_custom=bool(endpoint) or feed in CUSTOM_FEEDS,
+        feed_custom=custom,
+        purchase_deadline_s=deadline_s,
     )

@@ -16,6 +16,7 @@ from quotes.models import HaltChange, PayoutChange, Symbol, SymbolHead, SymbolRe
 from realtime.services import symbol_event_publish
 
 __all__ = [
+    "CUSTOM_FEEDS",
     "NewSymbol",
     "demo_symbols_seed",
     "heartbeats_record",
@@ -26,6 +27,10 @@ __all__ = [
     "ticks_admit",
     "watermarks_raise_to_expiry",
 ]
+
+
+# What these send is made, not observed.
+CUSTOM_FEEDS = frozenset({"simulator", "script"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,9 @@ class NewSymbol:
     min_duration_s: int = 5
     max_duration_s: int = 86_400
     entry_rule: str = "last_tick/1"
+    settlement_rule: str = "last_tick/1"
+    purchase_deadline_s: int = 10
+    exposure_cap_minor: int | None = None
     endpoint: str = ""
     position: int = 100
 
@@ -100,6 +108,10 @@ def _columns(new: NewSymbol) -> dict[str, Any]:
         "min_duration_s": new.min_duration_s,
         "max_duration_s": new.max_duration_s,
         "entry_rule": new.entry_rule,
+        "settlement_rule": new.settlement_rule,
+        "purchase_deadline_s": new.purchase_deadline_s,
+        "exposure_cap_minor": new.exposure_cap_minor,
+        "custom": new.feed in CUSTOM_FEEDS or bool(new.endpoint),
         "position": new.position,
     }
 

@@ -12,11 +12,32 @@ FROM quotes_symbol_head WHERE symbol_id = ANY(%(ids)s) ORDER BY symbol_id FOR NO
 TICKS_COPY = """
 COPY quotes_tick (symbol_id, seq, at_ms, received_at_ms, bid, ask, price, revision) FROM STDIN"""
 
+# The facts of a market as `domain.MarketFacts` takes them. Needs the tables ``symbol``, ``head`` and ``held`` of
+# MARKET_JOINS and a one-row table ``clock`` with the instant ``now_ms``; a window holds its start and not its end.
+MARKET_COLUMNS = """
+    symbol.operator_state, symbol.state_reason, symbol.pending_revision IS NOT NULL, symbol.calendar_id IS NOT NULL,
+    held.closes_ms,
+    CASE WHEN symbol.calendar_id IS NOT NULL AND held.closes_ms IS NULL THEN (
+        SELECT min(coming.opens_ms) FROM quotes_trading_window AS coming
+        WHERE coming.calendar_id = symbol.calendar_id AND coming.superseded_at_ms IS NULL
+          AND coming.closes_ms > clock.now_ms) END,
+    head.closed_by_feed, head.clock_sane, head.heartbeat_ms, head.seq, head.tick_at_ms, head.tick_price,
+    symbol.max_tick_age_ms"""
+MARKET_JOINS = """
+LEFT JOIN quotes_symbol_head AS head ON head.symbol_id = symbol.id
+LEFT JOIN LATERAL (
+    SELECT held.closes_ms FROM quotes_trading_window AS held
+    WHERE held.calendar_id = symbol.calendar_id AND held.superseded_at_ms IS NULL
+      AND held.closes_ms > clock.now_ms AND held.opens_ms <= clock.now_ms
+    ORDER BY held.closes_ms LIMIT 1
+) AS held ON true"""
+CLOCK = f"clock AS MATERIALIZED (SELECT {DB_NOW_MS_SQL} AS now_ms)"
+
 CANDLES_UPSERT = """
-INSERT INTO quotes_candle AS candle (symbol_id, interval_s, start_ms, open, high, low, close, ticks)
-SELECT * FROM unnest(%(ids)s::int[], %(intervals)s::int[], %(starts)s::bigint[], %(opens)s::bigint[],
-                     %(highs)s::bigint[], %(lows)s::bigint[], %(closes)s::bigint[], %(counts)s::int[])
-ON CONFLICT (symbol_id, interval_s, start_ms) DO UPDATE SET
+INSERT INTO quotes_candle AS candle (symbol_id, interval_s, start_ms, revision, open, high, low, close, ticks)
+SELECT * FROM unnest(%(ids)s::int[], %(intervals)s::int[], %(starts)s::bigint[], %(revisions)s::int[],
+                     %(opens)s::bigint[], %(highs)s::bigint[], %(lows)s::bigint[], %(closes)s::bigint[], %(counts)s::int[])
+ON CONFLICT (symbol_id, interval_s, start_ms, revision) DO UPDATE SET
     high = greatest(candle.high, excluded.high), low = least(candle.low, excluded.low),
     close = excluded.close, ticks = candle.ticks + excluded.ticks"""
 

@@ -4,6 +4,12 @@ from django.apps import AppConfig
 
 
 class SettlementConfig(AppConfig):
-    """Settles due orders and audits results."""
+    """Settles due orders, counts what was settled and audits results."""
 
     name = "settlement"
+
+    def ready(self) -> None:
+        """Subscribe the statistics to settled orders."""
+        from settlement import statistics
+
+        statistics.connect()

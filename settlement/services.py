@@ -1,10 +1,8 @@
-"""Writes of settlement: due orders are settled in batches, each exactly once."""
+"""Writes of settlement: orders enter, and due orders are settled in batches, each exactly once."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from types import SimpleNamespace
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +10,7 @@ import structlog
 from django.db import IntegrityError, transaction
 
 from kernel import db
+from kernel.facts import facts_enqueue
 from kernel.metrics import count
 from ledger.domain import (
     AccountKind,
@@ -30,39 +29,25 @@ from realtime.balances import balance_draft
 from realtime.events import EventDraft, payload_encoded
 from realtime.services import events_append
 from settlement import statements
-from settlement.domain import Outcome, Terms, Tick, outcome
-from trading.domain import Direction, OrderState
+from settlement.claims import (
+    ORDER_WIDTH,
+    ClaimedOrder,
+    SettledOrder,
+    evidence_of,
+    open_row,
+    order_of,
+    settled_row,
+    tick_of,
+)
+from settlement.domain import Entry, Outcome, Refund, entry, outcome
+from trading.domain import TRIMMED_MEAN, OrderState
 from trading.events import order_document
 
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class DueOrder:
-    """A claimed order with its evidence."""
-
-    id: UUID
-    user_id: UUID
-    wallet_id: UUID
-    book: str
-    currency: str
-    terms: Terms
-    evidence: Tick | None
-    now_ms: int
-    rest: tuple[Any, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SettledOrder:
-    """A claimed order with what was decided; ``balance_after`` is its wallet's, in minor units."""
-
-    due: DueOrder
-    outcome: Outcome
-    balance_after: int
-
-
 def watermarks_raise_overdue() -> int:
-    """Raise the watermark of silent symbols to their overdue expiries, in a committed step of its own.
+    """Raise the watermark of silent symbols to what is overdue, in a committed step of its own.
 
     This fences off a slow parser before anything is decided: what it still brings from before is refused as late.
 
@@ -80,6 +65,28 @@ class BatchFailedError(Exception):
         self.order_ids = tuple(order_ids)
 
 
+_DEFECTS = (LookupError, AssertionError, InsufficientFundsError, IntegrityError)
+
+
+def orders_enter(*, limit: int, skip: Sequence[UUID] = ()) -> int:
+    """Let up to ``limit`` orders enter at their next tick, or refund them, in one transaction.
+
+    :param skip: orders that failed by themselves and wait for somebody to look
+    :return: how many orders were decided; 0 when none can be
+    :raises BatchFailedError: with the orders of the batch, when one of them is at odds with the books
+    """
+    claimed: list[ClaimedOrder] = []
+    try:
+        with transaction.atomic(durable=True):
+            rows = db.rows(statements.ENTRY_CLAIM, {"limit": limit, "skip": list(skip)})
+            claimed += [order_of(row) for row in rows]
+            ticks = [tick_of(row[1 + ORDER_WIDTH :]) for row in rows]
+            entries = [entry(terms=order.entry_terms, tick=tick) for order, tick in zip(claimed, ticks, strict=True)]
+            return _entered(claimed, entries) if claimed else 0
+    except _DEFECTS as error:
+        raise BatchFailedError([order.id for order in claimed]) from error
+
+
 def orders_settle(*, limit: int, skip: Sequence[UUID] = ()) -> int:
     """Settle up to ``limit`` due orders in one transaction and a constant number of statements.
 
@@ -89,89 +96,134 @@ def orders_settle(*, limit: int, skip: Sequence[UUID] = ()) -> int:
     :return: how many orders were settled; 0 when none is due
     :raises BatchFailedError: with the orders of the batch, when one of them is at odds with the books
     """
-    due: list[DueOrder] = []
+    claimed: list[ClaimedOrder] = []
     try:
         with transaction.atomic(durable=True):
-            due += [due_order(row) for row in db.rows(statements.CLAIM, {"limit": limit, "skip": list(skip)})]
-            return _settled(due) if due else 0
-    except (LookupError, AssertionError, InsufficientFundsError, IntegrityError) as error:
-        raise BatchFailedError([order.id for order in due]) from error
+            rows = db.rows(statements.CLAIM, {"limit": limit, "skip": list(skip)})
+            claimed += [order_of(row) for row in rows]
+            windows = _windows(claimed)
+            decided = [
+                outcome(terms=order.terms, evidence=evidence_of(row, windows.get(order.id)))
+                for order, row in zip(claimed, rows, strict=True)
+            ]
+            if claimed:
+                events_append(_settled(claimed, decided))
+            return len(claimed)
+    except _DEFECTS as error:
+        raise BatchFailedError([order.id for order in claimed]) from error
 
 
-def _settled(due: Sequence[DueOrder]) -> int:
-    now_ms = due[0].now_ms
-    wallets_lock(order.wallet_id for order in due)
-    wallets = wallet_states(order.wallet_id for order in due)
-    settled = _decided(due, wallets)
-    drafts = [draft for order in settled for draft in transfers_of(order, wallets[order.due.wallet_id])]
+def _windows(claimed: Sequence[ClaimedOrder]) -> Mapping[UUID, tuple[Sequence[int], Sequence[int]]]:
+    """Read the ticks that are averaged, for those orders of a batch whose rule asks for them."""
+    ids = [order.id for order in claimed if order.row["settlement_rule"] == TRIMMED_MEAN]
+    if not ids:
+        return {}
+    return {row[0]: (row[1], row[2]) for row in db.rows(statements.window_sql(), {"ids": ids})}
+
+
+def _entered(claimed: Sequence[ClaimedOrder], entries: Sequence[Entry]) -> int:
+    """Write the entries of a batch: opened orders go on, refunded ones are closed."""
+    pairs = [(order.entered(made.tick), made) for order, made in zip(claimed, entries, strict=True)]
+    opened = [(order, made.tick) for order, made in pairs if made.tick is not None]
+    if opened:
+        written = db.run(
+            statements.ENTRIES_WRITE,
+            {
+                "ids": [order.id for order, _ in opened],
+                "seqs": [tick.seq for _, tick in opened],
+                "tick_at_ms": [tick.at_ms for _, tick in opened],
+                "prices": [tick.price for _, tick in opened],
+                "at_ms": claimed[0].now_ms,
+            },
+        )
+        assert written == len(opened), "a claimed order changed under its lock"
+    going_on = [order for order, made in pairs if made.refund is None]
+    refunded = [(order, made.refund) for order, made in pairs if made.refund is not None]
+    drafts = _opened_events(going_on)
+    if going_on:
+        db.run(statements.OPEN_ENTERED, {"ids": [order.id for order in going_on]})
+    if refunded:
+        drafts += _settled([order for order, _ in refunded], [_refund(order, reason) for order, reason in refunded])
+    events_append(drafts)
+    count("orders_entered", len(going_on))
+    return len(claimed)
+
+
+def _refund(order: ClaimedOrder, reason: Refund) -> Outcome:
+    return Outcome(OrderState.REFUNDED, order.stake, None, reason)
+
+
+def _opened_events(orders: Sequence[ClaimedOrder]) -> list[EventDraft]:
+    return [
+        EventDraft(
+            order.user_id,
+            order.row["book"],
+            "order.opened",
+            payload_encoded(order_document(open_row(order))),
+            order.now_ms,
+        )
+        for order in orders
+    ]
+
+
+def _settled(claimed: Sequence[ClaimedOrder], outcomes: Sequence[Outcome]) -> list[EventDraft]:
+    """Write the ends of claimed orders and return their events; wallets are locked here, by id."""
+    now_ms = claimed[0].now_ms
+    wallets_lock(order.wallet_id for order in claimed)
+    wallets = wallet_states(order.wallet_id for order in claimed)
+    balances = {wallet_id: state.wallet.balance for wallet_id, state in wallets.items()}
+    settled = []
+    for order, decided in zip(claimed, outcomes, strict=True):
+        balances[order.wallet_id] += decided.payout
+        settled.append(SettledOrder(order, decided, balances[order.wallet_id]))
+    drafts = [draft for one in settled for draft in transfers_of(one, wallets[one.order.wallet_id])]
     transfers_post(wallets=wallets, drafts=drafts, at_ms=now_ms)
     _orders_write(settled, now_ms)
-    events_append(_events(settled, wallets, now_ms))
-    for order in settled:
-        count("orders_settled", state=order.outcome.state.value)
-    return len(settled)
+    facts_enqueue("order.settled", [order.id for order in claimed])
+    for one in settled:
+        count("orders_settled", state=one.outcome.state.value)
+    return _settled_events(settled, wallets, now_ms)
 
 
-def due_order(row: Sequence[Any]) -> DueOrder:
-    """Return the order and evidence of a row of the claim or of the audit."""
-    order_id, user_id, wallet_id, book, currency, direction, stake, payout, expires, max_age, revision, price = row[:12]
-    seq, at_ms, tick_price, tick_revision = row[12:16]
-    return DueOrder(
-        id=order_id,
-        user_id=user_id,
-        wallet_id=wallet_id,
-        book=book,
-        currency=currency,
-        terms=Terms(Direction(direction), stake, payout, expires, max_age, revision, price),
-        evidence=None if seq is None else Tick(seq, at_ms, tick_price, tick_revision),
-        now_ms=row[16],
-        rest=tuple(row[17:]),
-    )
-
-
-def transfers_of(order: SettledOrder, wallet: WalletState) -> list[TransferDraft]:
+def transfers_of(settled: SettledOrder, wallet: WalletState) -> list[TransferDraft]:
     """Return what an outcome moves: the stake leaves the stakes account once, and a win brings its profit."""
-    due, decided = order.due, order.outcome
-    house = house_account_id(due.book, due.currency, AccountKind.HOUSE, house_stripe(due.id))
+    order, decided = settled.order, settled.outcome
+    house = house_account_id(order.row["book"], order.row["currency"], AccountKind.HOUSE, house_stripe(order.id))
     lost = decided.state is OrderState.LOST
     close = TransferDraft(
         Family.ORDER_CLOSE,
         decided.state.value,
-        due.id,
+        order.id,
         wallet.stakes_id,
-        house if lost else due.wallet_id,
-        due.terms.stake,
+        house if lost else order.wallet_id,
+        order.stake,
     )
-    profit = decided.payout - due.terms.stake
+    profit = decided.payout - order.stake
     if decided.state is not OrderState.WON or profit == 0:
         return [close]
-    return [close, TransferDraft(Family.ORDER_PROFIT, "profit", due.id, house, due.wallet_id, profit)]
-
-
-def _decided(due: Sequence[DueOrder], wallets: dict[UUID, WalletState]) -> list[SettledOrder]:
-    balances = {wallet_id: state.wallet.balance for wallet_id, state in wallets.items()}
-    settled = []
-    for order in due:
-        decided = outcome(terms=order.terms, evidence=order.evidence)
-        balances[order.wallet_id] += decided.payout
-        settled.append(SettledOrder(order, decided, balances[order.wallet_id]))
-    return settled
+    return [close, TransferDraft(Family.ORDER_PROFIT, "profit", order.id, house, order.wallet_id, profit)]
 
 
 def _orders_write(settled: Sequence[SettledOrder], now_ms: int) -> None:
-    ids = [order.due.id for order in settled]
-    ticks = [order.outcome.tick for order in settled]
+    ids = [one.order.id for one in settled]
+    outcomes = [one.outcome for one in settled]
+    ticks = [decided.tick for decided in outcomes]
+    averaged: list[Any] = [
+        tick and (None if tick.price == decided.close_price else tick.price)
+        for tick, decided in zip(ticks, outcomes, strict=True)
+    ]
     written = db.run(
         statements.ORDERS_WRITE,
         {
             "ids": ids,
-            "states": [order.outcome.state.value for order in settled],
+            "states": [decided.state.value for decided in outcomes],
             "seqs": [tick and tick.seq for tick in ticks],
             "tick_at_ms": [tick and tick.at_ms for tick in ticks],
-            "prices": [tick and tick.price for tick in ticks],
-            "reasons": [order.outcome.reason and order.outcome.reason.value for order in settled],
-            "payouts": [order.outcome.payout for order in settled],
-            "balances": [order.balance_after for order in settled],
+            "prices": [decided.close_price for decided in outcomes],
+            "tick_prices": averaged,
+            "reasons": [decided.reason and decided.reason.value for decided in outcomes],
+            "payouts": [decided.payout for decided in outcomes],
+            "balances": [one.balance_after for one in settled],
             "at_ms": now_ms,
         },
     )
@@ -179,17 +231,19 @@ def _orders_write(settled: Sequence[SettledOrder], now_ms: int) -> None:
     assert written == deleted == len(ids), "a claimed order changed under its lock"
 
 
-def _events(settled: Sequence[SettledOrder], wallets: dict[UUID, WalletState], now_ms: int) -> list[EventDraft]:
+def _settled_events(
+    settled: Sequence[SettledOrder], wallets: Mapping[UUID, WalletState], now_ms: int
+) -> list[EventDraft]:
     """Return the events of a batch: every order, then each wallet once."""
     drafts = [
         EventDraft(
-            order.due.user_id,
-            order.due.book,
+            one.order.user_id,
+            one.order.row["book"],
             "order.settled",
-            payload_encoded(order_document(_settled_row(order, now_ms))),
+            payload_encoded(order_document(settled_row(one))),
             now_ms,
         )
-        for order in settled
+        for one in settled
     ]
     drafts += [
         balance_draft(
@@ -205,38 +259,3 @@ def _events(settled: Sequence[SettledOrder], wallets: dict[UUID, WalletState], n
         for state in wallets.values()
     ]
     return drafts
-
-
-def _settled_row(order: SettledOrder, now_ms: int) -> SimpleNamespace:
-    """Return the settled order as its row now reads."""
-    due, terms, tick = order.due, order.due.terms, order.outcome.tick
-    client_order_id, source, symbol, entry_rule, settlement_rule, scale, accepted, entered, seq, at_ms = due.rest
-    return SimpleNamespace(
-        id=due.id,
-        client_order_id=client_order_id,
-        book=due.book,
-        wallet_id=due.wallet_id,
-        symbol=symbol,
-        direction=terms.direction.value,
-        stake=terms.stake,
-        payout_percent=terms.payout_percent,
-        entry_rule=entry_rule,
-        settlement_rule=settlement_rule,
-        state=order.outcome.state.value,
-        accepted_at_ms=accepted,
-        entered_at_ms=entered,
-        open_seq=seq,
-        open_at_ms=at_ms,
-        open_price=terms.open_price,
-        expires_at_ms=terms.expires_at_ms,
-        close_seq=tick and tick.seq,
-        close_at_ms=tick and tick.at_ms,
-        close_price=tick and tick.price,
-        settled_at_ms=now_ms,
-        payout=order.outcome.payout,
-        reason=order.outcome.reason and order.outcome.reason.value,
-        source=source,
-        balance_after=order.balance_after,
-        price_scale=scale,
-        currency=due.currency,
-    )

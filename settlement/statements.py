@@ -3,60 +3,131 @@
 from __future__ import annotations
 
 from kernel.clock import DB_NOW_MS_SQL
+from settlement.domain import TRIMMED_WINDOW_MS
 
-# The last admitted tick with a time at or before an order's expiry; equal times are ordered by arrival. The
-# partitions are scanned newest first and the first row ends the scan.
-_EVIDENCE = """
+# What an order is, as `claims.order_of` reads it.
+ORDER_COLUMNS = """
+    o.id, o.user_id, o.wallet_id, o.book, o.currency, o.client_order_id, o.source, o.symbol_id, o.symbol, o.direction,
+    o.stake, o.payout_percent, o.entry_rule, o.settlement_rule, o.max_tick_age_ms, o.revision, o.price_scale,
+    o.accepted_at_ms, o.expires_at_ms, o.expected_price, o.max_price_drift, o.entry_after_seq, o.entry_until_ms,
+    o.entered_at_ms, o.open_seq, o.open_at_ms, o.open_price, o.balance_after"""
+
+EVIDENCE_COLUMNS = """
+    evidence.seq, evidence.at_ms, evidence.price, evidence.revision, coalesce(declared.closed, false),
+    EXISTS (SELECT FROM quotes_symbol_revision AS later
+            WHERE later.symbol_id = o.symbol_id AND later.emergency AND later.number > o.revision
+              AND later.since_ms <= o.expires_at_ms)"""
+
+
+def evidence_joins(ticks: str = "quotes_tick") -> str:
+    """Return the joins that find an order's evidence in a table of ticks.
+
+    The last admitted tick with a time at or before the expiry; equal times are ordered by arrival. The partitions are
+    scanned newest first and the first row ends the scan. Beside it, the feed's last word on the market by then.
+    """
+    return f"""
 LEFT JOIN LATERAL (
-    SELECT tick.seq, tick.at_ms, tick.price, tick.revision FROM quotes_tick AS tick
+    SELECT tick.seq, tick.at_ms, tick.price, tick.revision FROM {ticks} AS tick
     WHERE tick.symbol_id = o.symbol_id AND tick.at_ms <= o.expires_at_ms
     ORDER BY tick.at_ms DESC, tick.seq DESC LIMIT 1
-) AS evidence ON true"""
+) AS evidence ON true
+LEFT JOIN LATERAL (
+    SELECT declaration.closed FROM quotes_feed_declaration AS declaration
+    WHERE declaration.symbol_id = o.symbol_id AND declaration.at_ms <= o.expires_at_ms
+    ORDER BY declaration.at_ms DESC, declaration.id DESC LIMIT 1
+) AS declared ON true"""
 
-_COLUMNS = """
-    o.id, o.user_id, o.wallet_id, o.book, o.currency, o.direction, o.stake, o.payout_percent, o.expires_at_ms,
-    o.max_tick_age_ms, o.revision, o.open_price, evidence.seq, evidence.at_ms, evidence.price, evidence.revision"""
 
 # An order is due when its symbol's watermark has reached its expiry, and for no other reason.
 CLAIM = f"""
 WITH due AS MATERIALIZED (
     SELECT opened.order_id FROM trading_order_open AS opened
     JOIN quotes_symbol_head AS head ON head.symbol_id = opened.symbol_id
-    WHERE opened.expires_at_ms <= head.watermark_ms AND NOT opened.order_id = ANY(%(skip)s)
+    WHERE opened.expires_at_ms <= head.watermark_ms AND opened.entry_after_seq IS NULL
+      AND NOT opened.order_id = ANY(%(skip)s)
     ORDER BY opened.expires_at_ms, opened.order_id
     LIMIT %(limit)s
     FOR NO KEY UPDATE OF opened SKIP LOCKED
 )
-SELECT {_COLUMNS}, {DB_NOW_MS_SQL}, o.client_order_id, o.source, o.symbol, o.entry_rule, o.settlement_rule,
-       o.price_scale, o.accepted_at_ms, o.entered_at_ms, o.open_seq, o.open_at_ms
-FROM due JOIN trading_order AS o ON o.id = due.order_id {_EVIDENCE}
+SELECT {DB_NOW_MS_SQL}, {ORDER_COLUMNS}, {EVIDENCE_COLUMNS}
+FROM due JOIN trading_order AS o ON o.id = due.order_id {evidence_joins()}
 ORDER BY o.expires_at_ms, o.id"""
 
-# Where the feed is silent, the database's clock moves the watermark: past expiry and grace (cause 3).
+
+def window_sql(ticks: str = "quotes_tick") -> str:
+    """Return the statement that reads what ``trimmed_mean_10s/1`` averages."""
+    return f"""
+SELECT o.id, array_agg(tick.price), array_agg(DISTINCT tick.revision)
+FROM trading_order AS o
+JOIN {ticks} AS tick ON tick.symbol_id = o.symbol_id
+    AND tick.at_ms > o.expires_at_ms - {TRIMMED_WINDOW_MS} AND tick.at_ms <= o.expires_at_ms
+WHERE o.id = ANY(%(ids)s) GROUP BY o.id"""
+
+
+# An order that waits for its entry can be decided when the log has moved on, or when its time is up. The next tick is
+# the one with the next number: the log has no gaps. Its time lies between the tick before it and the time limit.
+ENTRY_CLAIM = f"""
+WITH due AS MATERIALIZED (
+    SELECT opened.order_id FROM trading_order_open AS opened
+    JOIN quotes_symbol_head AS head ON head.symbol_id = opened.symbol_id
+    WHERE opened.entry_after_seq IS NOT NULL
+      AND (opened.entry_after_seq < head.seq OR opened.entry_until_ms <= head.watermark_ms)
+      AND NOT opened.order_id = ANY(%(skip)s)
+    ORDER BY opened.expires_at_ms, opened.order_id
+    LIMIT %(limit)s
+    FOR NO KEY UPDATE OF opened SKIP LOCKED
+)
+SELECT {DB_NOW_MS_SQL}, {ORDER_COLUMNS}, next.seq, next.at_ms, next.price, next.revision
+FROM due JOIN trading_order AS o ON o.id = due.order_id
+LEFT JOIN quotes_tick AS next ON next.symbol_id = o.symbol_id AND next.seq = o.entry_after_seq + 1
+    AND next.at_ms >= o.entry_after_ms AND next.at_ms <= o.entry_until_ms
+ORDER BY o.expires_at_ms, o.id"""
+
+ENTRIES_WRITE = """
+UPDATE trading_order AS o SET entered_at_ms = %(at_ms)s, open_seq = new.seq, open_at_ms = new.at_ms,
+    open_price = new.price
+FROM unnest(%(ids)s::uuid[], %(seqs)s::bigint[], %(tick_at_ms)s::bigint[], %(prices)s::bigint[])
+    AS new(id, seq, at_ms, price)
+WHERE o.id = new.id"""
+
+OPEN_ENTERED = "UPDATE trading_order_open SET entry_after_seq = NULL WHERE order_id = ANY(%(ids)s)"
+
+# Where the feed is silent, the database's clock moves the watermark: past expiry and grace (cause 3). An order that
+# waits for its entry is overdue at its time limit.
 OVERDUE = f"""
-SELECT opened.symbol_id, max(opened.expires_at_ms) FROM trading_order_open AS opened
-JOIN quotes_symbol_head AS head ON head.symbol_id = opened.symbol_id
-WHERE opened.expires_at_ms > head.watermark_ms AND opened.expires_at_ms + %(grace_ms)s < {DB_NOW_MS_SQL}
-GROUP BY opened.symbol_id"""
+WITH clock AS MATERIALIZED (SELECT {DB_NOW_MS_SQL} AS now_ms), waited AS (
+    SELECT symbol_id, expires_at_ms AS until_ms FROM trading_order_open
+    UNION ALL
+    SELECT symbol_id, entry_until_ms FROM trading_order_open WHERE entry_after_seq IS NOT NULL
+)
+SELECT waited.symbol_id, max(waited.until_ms) FROM clock CROSS JOIN waited
+JOIN quotes_symbol_head AS head ON head.symbol_id = waited.symbol_id
+WHERE waited.until_ms > head.watermark_ms AND waited.until_ms + %(grace_ms)s < clock.now_ms
+GROUP BY waited.symbol_id"""
 
 ORDERS_WRITE = """
 UPDATE trading_order AS o SET state = new.state, close_seq = new.seq, close_at_ms = new.at_ms,
-    close_price = new.price, reason = new.reason, payout = new.payout, settled_at_ms = %(at_ms)s,
-    balance_after = new.balance_after
+    close_price = new.price, close_tick_price = new.tick_price, reason = new.reason, payout = new.payout,
+    settled_at_ms = %(at_ms)s, balance_after = new.balance_after
 FROM unnest(%(ids)s::uuid[], %(states)s::text[], %(seqs)s::bigint[], %(tick_at_ms)s::bigint[], %(prices)s::bigint[],
-            %(reasons)s::text[], %(payouts)s::bigint[], %(balances)s::bigint[])
-    AS new(id, state, seq, at_ms, price, reason, payout, balance_after)
+            %(tick_prices)s::bigint[], %(reasons)s::text[], %(payouts)s::bigint[], %(balances)s::bigint[])
+    AS new(id, state, seq, at_ms, price, tick_price, reason, payout, balance_after)
 WHERE o.id = new.id"""
 
 OPEN_DELETE = "DELETE FROM trading_order_open WHERE order_id = ANY(%(ids)s)"
 
-# The audit reads settled orders page by page and recomputes each from the log alone.
-AUDIT = f"""
-SELECT {_COLUMNS}, o.settled_at_ms, o.state, o.close_seq, o.close_price, o.reason, o.payout,
-       opening.price, opening.revision, o.open_seq, o.close_at_ms
+
+def audit_sql(ticks: str = "quotes_tick") -> str:
+    """Return the statement by which the audit reads settled orders, page by page, with what the log says of each."""
+    return f"""
+SELECT o.settled_at_ms, {ORDER_COLUMNS}, {EVIDENCE_COLUMNS},
+       o.state, o.close_seq, o.close_at_ms, o.close_price, coalesce(o.close_tick_price, o.close_price), o.reason,
+       o.payout, opening.seq, opening.at_ms, opening.price, opening.revision
 FROM (SELECT * FROM trading_order WHERE state <> 'open' AND id > %(after)s
         AND settled_at_ms >= %(from_ms)s AND settled_at_ms < %(to_ms)s ORDER BY id LIMIT %(limit)s) AS o
-LEFT JOIN quotes_tick AS opening
-       ON opening.symbol_id = o.symbol_id AND opening.seq = o.open_seq AND opening.at_ms = o.open_at_ms
-{_EVIDENCE}
+LEFT JOIN {ticks} AS opening
+       ON opening.symbol_id = o.symbol_id AND opening.seq = coalesce(o.entry_after_seq + 1, o.open_seq)
+      AND opening.at_ms >= coalesce(o.entry_after_ms, o.open_at_ms)
+      AND opening.at_ms <= coalesce(o.entry_until_ms, o.open_at_ms)
+{evidence_joins(ticks)}
 ORDER BY o.id"""

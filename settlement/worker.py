@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from threading import Event, Thread
 from typing import Any
 
@@ -18,7 +19,9 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from kernel.metrics import count
 from settlement.batches import BatchSize, SetAside
-from settlement.services import BatchFailedError, orders_settle, watermarks_raise_overdue
+from settlement.facts_worker import FactsLoop
+from settlement.listening import listening_connection
+from settlement.services import BatchFailedError, orders_enter, orders_settle, watermarks_raise_overdue
 
 log = structlog.get_logger(__name__)
 
@@ -69,14 +72,22 @@ class SettlementLoop:
         self._reset()
 
     def turn(self) -> int:
-        """Settle everything that is due now and return how many orders that was."""
+        """Let orders enter and settle everything that is due now; return how many orders were settled."""
         self.turned_at_s = time.monotonic()
         watermarks_raise_overdue()
+        entered = self._drained(orders_enter)
+        settled = self._drained(orders_settle)
+        if entered or settled:
+            log.debug("orders_moved_on", entered=entered, settled=settled, batch=self._batch.limit)
+        return settled
+
+    def _drained(self, step: Callable[..., int]) -> int:
+        """Run batches of one step until it finds nothing to do; return how many orders that was."""
         total = 0
         while not self._stopping.is_set():
             started_s = time.monotonic()
             try:
-                settled = orders_settle(limit=self._aside.limit(self._batch.limit), skip=self._aside.orders(started_s))
+                moved = step(limit=self._aside.limit(self._batch.limit), skip=self._aside.orders(started_s))
             except BatchFailedError as failure:
                 self._aside.failed(failure.order_ids, started_s)
                 count("settlement_batches_failed")
@@ -84,19 +95,17 @@ class SettlementLoop:
                 continue
             finally:
                 self.turned_at_s = time.monotonic()
-            total += settled
-            self._aside.settled(settled)
-            self._batch.observe(settled=settled, held_s=self.turned_at_s - started_s)
-            if settled == 0:
+            total += moved
+            self._aside.settled(moved)
+            self._batch.observe(settled=moved, held_s=self.turned_at_s - started_s)
+            if moved == 0:
                 break
-        if total:
-            log.debug("orders_settled", count=total, batch=self._batch.limit)
         return total
 
     def _wait(self) -> None:
         """Return at a notification or after the interval."""
         if self._listener is None:
-            self._listener = _listening_connection()
+            self._listener = listening_connection(*CHANNELS)
         for _ in self._listener.notifies(timeout=INTERVAL_S, stop_after=1):
             pass
 
@@ -116,31 +125,24 @@ class SettlementLoop:
                 os._exit(_EXIT_STALLED)
 
 
-def _listening_connection() -> psycopg.Connection[Any]:
-    params = connection.get_connection_params()
-    for name in ("cursor_factory", "context", "prepare_threshold", "pool", "server_side_binding"):
-        params.pop(name, None)
-    listener = psycopg.connect(**params, autocommit=True)
-    for channel in CHANNELS:
-        listener.execute(f"LISTEN {channel}")
-    return listener
-
-
 class SettlementStep(bootsteps.StartStopStep):  # type: ignore[misc]
-    """Starts the loop before the worker connects to its broker, which it may never reach."""
+    """Starts the loops before the worker connects to its broker, which it may never reach."""
 
     def __init__(self, parent: Any, **kwargs: Any) -> None:
         super().__init__(parent, **kwargs)
-        self.loop = SettlementLoop()
+        self.loops = (SettlementLoop(), FactsLoop())
 
     def start(self, parent: Any) -> None:
-        """Start the loop."""
-        self.loop.start()
+        """Start the loops."""
+        for loop in self.loops:
+            loop.start()
 
     def stop(self, parent: Any) -> None:
-        """Stop the loop after the batch in hand."""
-        self.loop.stop()
+        """Stop the loops after the batches in hand."""
+        for loop in self.loops:
+            loop.stop()
 
     def terminate(self, parent: Any) -> None:
-        """Stop the loop after the batch in hand."""
-        self.loop.stop()
+        """Stop the loops after the batches in hand."""
+        for loop in self.loops:
+            loop.stop()

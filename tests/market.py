@@ -22,7 +22,7 @@ from quotes.admission import AdmittedBatch, SymbolLog, SymbolTerms, heartbeats_r
 from quotes.domain import RawTick
 from quotes.models import Symbol
 from quotes.services import NewSymbol, symbol_add
-from settlement.services import orders_settle
+from settlement.services import orders_enter, orders_settle
 from trading.domain import Ticket
 from trading.events import OrderDocument
 from trading.models import Order
@@ -93,7 +93,8 @@ class Market:
 
 def market_open(code: str = "EURUSD", *, price: str | None = "1.08512", **terms: Any) -> Market:
     """Offer a symbol and, unless ``price`` is None, bring its first tick."""
-    asked: dict[str, Any] = {"code": code, "feed": "script", "source": code, "min_duration_s": 1} | terms
+    defaults = {"feed": "script", "source": code, "min_duration_s": 1, "purchase_deadline_s": 0}
+    asked: dict[str, Any] = {"code": code} | defaults | terms
     symbol = symbol_add(NewSymbol(**asked))
     market = Market(
         symbol,
@@ -179,8 +180,10 @@ def trader_open(*, real: str = "0.00", verified: bool = True) -> Trader:
 
 
 def settle_due(*, limit: int = 250) -> int:
-    """Settle until nothing is due, as the worker does; return how many orders that was."""
+    """Let orders enter and settle until nothing is due, as the worker does; return how many orders were settled."""
     total = 0
+    while orders_enter(limit=limit):
+        pass
     while settled := orders_settle(limit=limit):
         total += settled
     return total

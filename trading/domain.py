@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
 from accounts.domain import ledger_of
 from ledger.domain import REAL
+from quotes.domain import MarketState, MarketStateName
 from trading import errors
 from trading.errors import MARKET_REFUSALS
 
-ENTRY_RULES = frozenset({"last_tick/1"})
-SETTLEMENT_RULES = frozenset({"last_tick/1"})
+LAST_TICK = "last_tick/1"
+NEXT_TICK = "next_tick/1"
+TRIMMED_MEAN = "trimmed_mean_10s/1"
+ENTRY_RULES = frozenset({LAST_TICK, NEXT_TICK})
+SETTLEMENT_RULES = frozenset({LAST_TICK, TRIMMED_MEAN})
 
 
 class Direction(StrEnum):
@@ -57,6 +62,7 @@ class Account:
     excluded_until_ms: int | None
     break_until_ms: int | None
     email_verified: bool
+    country_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,31 +85,60 @@ class Wallet:
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """A symbol's terms, its newest admitted tick and the state of its market."""
+    """A symbol's terms, its newest admitted tick and the state of its market.
+
+    :param session_closes_ms: end of the session that is held now; None round the clock
+    :param exposure: open stakes of the real ledger by direction, in minor units; None where the symbol has no cap
+    """
 
     symbol_id: int
     code: str
     offered: bool
-    state: str
-    state_reason: str
+    state: MarketState
     price_scale: int
     payout_percent: int
     min_stake: int
     max_stake: int
     min_duration_s: int
     max_duration_s: int
+    purchase_deadline_s: int
     max_tick_age_ms: int
     entry_rule: str
     settlement_rule: str
     revision: int
+    custom: bool
+    session_closes_ms: int | None
+    exposure_cap: int | None
+    exposure: Mapping[Direction, int] | None
     tick_seq: int
     tick_at_ms: int | None
     tick_price: int | None
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """The tick that an order opens at; the price is scaled."""
+
+    seq: int
+    at_ms: int
+    price: int
+
+
+@dataclass(frozen=True, slots=True)
+class EntryWait:
+    """What ``next_tick/1`` waits for: the tick after ``after_seq``, if its time is at most ``until_ms``."""
+
+    after_seq: int
+    after_ms: int
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
-    """The frozen terms of an accepted order; money in minor units, prices scaled, instants in milliseconds."""
+    """The frozen terms of an accepted order; money in minor units, prices scaled, instants in milliseconds.
+
+    Exactly one of ``opening`` and ``wait`` is there: it depends on the entry rule.
+    """
 
     symbol_id: int
     symbol: str
@@ -115,11 +150,14 @@ class Terms:
     max_tick_age_ms: int
     revision: int
     price_scale: int
+    custom: bool
     accepted_at_ms: int
     expires_at_ms: int
-    open_seq: int
-    open_at_ms: int
-    open_price: int
+    session_closes_ms: int | None
+    expected_price: str | None
+    max_price_drift: str | None
+    opening: Opening | None
+    wait: EntryWait | None
 
 
 def profit_of_win(stake: int, payout_percent: int) -> int:
@@ -143,11 +181,13 @@ def admit(
     market = _check_symbol(ticket, wallet, market)
     direction = _direction(ticket)
     stake = _check_stake(stake, wallet, market)
-    _check_duration(market, expires_at_ms - now_ms)
-    open_at_ms, open_price = _check_market(market, now_ms)
-    _check_price_guard(ticket, market, open_price)
+    _check_expiry(ticket, market, now_ms=now_ms, expires_at_ms=expires_at_ms)
+    newest = _check_market(market, now_ms)
+    _check_exposure(wallet, market, direction, stake)
+    _check_guards(ticket, market, newest)
     if wallet.balance < stake:
         raise errors.insufficient_funds()
+    waits = market.entry_rule == NEXT_TICK
     return Terms(
         symbol_id=market.symbol_id,
         symbol=market.code,
@@ -159,12 +199,20 @@ def admit(
         max_tick_age_ms=market.max_tick_age_ms,
         revision=market.revision,
         price_scale=market.price_scale,
+        custom=market.custom,
         accepted_at_ms=now_ms,
         expires_at_ms=expires_at_ms,
-        open_seq=market.tick_seq,
-        open_at_ms=open_at_ms,
-        open_price=open_price,
+        session_closes_ms=market.session_closes_ms,
+        expected_price=ticket.expected_price,
+        max_price_drift=ticket.max_price_drift,
+        opening=None if waits else newest,
+        wait=_entry_wait(market, newest, now_ms=now_ms, expires_at_ms=expires_at_ms) if waits else None,
     )
+
+
+def _entry_wait(market: Market, newest: Opening, *, now_ms: int, expires_at_ms: int) -> EntryWait:
+    # An order that expires first has nothing to wait for after its expiry.
+    return EntryWait(newest.seq, newest.at_ms, min(now_ms + market.max_tick_age_ms, expires_at_ms))
 
 
 def _check_account(account: Account, wallet: Wallet, now_ms: int) -> None:
@@ -176,6 +224,8 @@ def _check_account(account: Account, wallet: Wallet, now_ms: int) -> None:
         raise errors.account_on_break()
     if wallet.book == REAL and not account.email_verified:
         raise errors.account_unverified()
+    if account.country_refused:
+        raise errors.account_jurisdiction()
 
 
 def _expiry(ticket: Ticket, now_ms: int) -> int:
@@ -220,29 +270,49 @@ def _check_stake(stake: int | None, wallet: Wallet, market: Market) -> int:
     return stake
 
 
-def _check_duration(market: Market, duration_ms: int) -> None:
-    if not market.min_duration_s * 1000 <= duration_ms <= market.max_duration_s * 1000:
+def _check_expiry(ticket: Ticket, market: Market, *, now_ms: int, expires_at_ms: int) -> None:
+    if not market.min_duration_s * 1000 <= expires_at_ms - now_ms <= market.max_duration_s * 1000:
         raise errors.duration_out_of_range(market.min_duration_s, market.max_duration_s)
+    if ticket.expires_at_ms is not None and expires_at_ms - now_ms <= market.purchase_deadline_s * 1000:
+        raise errors.expiry_past_deadline(market.purchase_deadline_s)
+    # Outside its sessions the market is closed, which the next check says.
+    if market.session_closes_ms is not None and expires_at_ms > market.session_closes_ms:
+        raise errors.expiry_outside_session(market.session_closes_ms)
 
 
-def _check_market(market: Market, now_ms: int) -> tuple[int, int]:
-    if market.state != "open":
-        raise MARKET_REFUSALS[market.state](market.state_reason)
+def _check_market(market: Market, now_ms: int) -> Opening:
+    if market.state.state is not MarketStateName.OPEN:
+        raise MARKET_REFUSALS[market.state.state](market.state.reason)
     if market.tick_at_ms is None or market.tick_price is None or now_ms - market.tick_at_ms > market.max_tick_age_ms:
-        raise MARKET_REFUSALS["stale"]("")
-    return market.tick_at_ms, market.tick_price
+        raise MARKET_REFUSALS[MarketStateName.STALE]("")
+    return Opening(market.tick_seq, market.tick_at_ms, market.tick_price)
 
 
-def _check_price_guard(ticket: Ticket, market: Market, open_price: int) -> None:
+def _check_exposure(wallet: Wallet, market: Market, direction: Direction, stake: int) -> None:
+    """Keep the platform's risk bounded; it risks nothing on demo and tournament ledgers."""
+    if wallet.book != REAL or market.exposure_cap is None or market.exposure is None:
+        return
+    if market.exposure.get(direction, 0) + stake > market.exposure_cap:
+        raise errors.exposure_reached(market.code)
+
+
+def _check_guards(ticket: Ticket, market: Market, newest: Opening) -> None:
     if ticket.min_payout_percent is not None and market.payout_percent < ticket.min_payout_percent:
         raise errors.payout_moved(market.payout_percent)
-    if ticket.max_price_drift is None or ticket.expected_price is None:
-        return
+    # Under next_tick/1 the opening price is not known yet: the guard is kept and judged at entry.
+    if market.entry_rule == LAST_TICK and price_drifted(
+        newest.price, scale=market.price_scale, expected=ticket.expected_price, drift=ticket.max_price_drift
+    ):
+        raise errors.price_moved(newest.price, market.price_scale)
+
+
+def price_drifted(price: int, *, scale: int, expected: str | None, drift: str | None) -> bool:
+    """Whether an opening price is further from the expected one than the client allows; False without a guard."""
+    if drift is None or expected is None:
+        return False
     # Both texts may be finer than the symbol's scale, so they are compared as fractions of one power of ten.
-    scale = max(market.price_scale, _places(ticket.max_price_drift), _places(ticket.expected_price))
-    moved = abs(open_price * 10 ** (scale - market.price_scale) - _scaled(ticket.expected_price, scale))
-    if moved > _scaled(ticket.max_price_drift, scale):
-        raise errors.price_moved(open_price, market.price_scale)
+    finest = max(scale, _places(drift), _places(expected))
+    return abs(price * 10 ** (finest - scale) - _scaled(expected, finest)) > _scaled(drift, finest)
 
 
 def _places(text: str) -> int:

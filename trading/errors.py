@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kernel.clock import rfc3339
 from kernel.errors import Problem
 from kernel.money import format_minor, format_scaled
 
@@ -26,6 +27,11 @@ def account_on_break() -> Problem:
 def account_unverified() -> Problem:
     """Return the refusal of real orders before the e-mail address is verified."""
     return Problem("account.unverified", status=403, title="Verify your e-mail address to trade real money.")
+
+
+def account_jurisdiction() -> Problem:
+    """Return the refusal of clients from a country that may not trade here."""
+    return Problem("account.jurisdiction", status=403, title="Orders from your country are not accepted.")
 
 
 def wallet_not_tradable() -> Problem:
@@ -90,6 +96,36 @@ def duration_out_of_range(least_s: int, most_s: int) -> Problem:
         status=422,
         title="The expiry is out of range.",
         detail=f"Orders on this symbol last {least_s} s to {most_s} s.",
+    )
+
+
+def expiry_outside_session(closes_ms: int) -> Problem:
+    """Return the refusal of an expiry after the end of the session that is held now."""
+    return Problem(
+        "order.expiry.outside_session",
+        status=422,
+        title="The market closes before that expiry.",
+        detail=f"The session ends at {rfc3339(closes_ms)}.",
+    )
+
+
+def expiry_past_deadline(deadline_s: int) -> Problem:
+    """Return the refusal of a clock time that is too near."""
+    return Problem(
+        "order.expiry.past_deadline",
+        status=422,
+        title="It is too late for that expiry.",
+        detail=f"Orders for a clock time are taken until {deadline_s} s before it.",
+    )
+
+
+def exposure_reached(symbol: str) -> Problem:
+    """Return the refusal of more stake in a direction that the platform's cap leaves no room for."""
+    return Problem(
+        "exposure.symbol",
+        status=422,
+        title="The platform takes no more stake in this direction now.",
+        detail=f"The cap of {symbol} is the same for everybody; smaller stakes may still fit.",
     )
 
 

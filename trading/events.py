@@ -80,7 +80,7 @@ def order_document(order: Any) -> OrderDocument:
         open_tick=_tick(order.open_seq, order.open_at_ms, order.open_price, scale),
         expires_at=rfc3339(order.expires_at_ms),
         close_price=optional_scaled(order.close_price, scale),
-        close_tick=_tick(order.close_seq, order.close_at_ms, order.close_price, scale),
+        close_tick=_tick(order.close_seq, order.close_at_ms, _close_tick_price(order), scale),
         settled_at=optional_rfc3339(order.settled_at_ms),
         payout=None if payout is None else format_minor(payout, currency),
         profit=None if payout is None else format_minor(payout - order.stake, currency),
@@ -90,7 +90,13 @@ def order_document(order: Any) -> OrderDocument:
     )
 
 
+def _close_tick_price(order: Any) -> int | None:
+    """Return the price of the evidence tick, where a rule's closing price is another one."""
+    price: int | None = order.close_price if order.close_tick_price is None else order.close_tick_price
+    return price
+
+
 def events_register() -> None:
     """Make the events of orders known to the event log."""
-    for name in ("order.opened", "order.settled"):
+    for name in ("order.accepted", "order.opened", "order.settled"):
         event_register(name, OrderDocument)

@@ -20,6 +20,7 @@ class Order(models.Model):
     book = models.CharField(max_length=40)
     currency = models.CharField(max_length=3)
     source = models.CharField(max_length=8)
+    token_id = models.UUIDField(null=True, help_text="the API token that placed it")
     asked = models.TextField(help_text="the parsed terms in one normal form, compared on a repeat")
 
     symbol_id = models.IntegerField()
@@ -32,8 +33,17 @@ class Order(models.Model):
     max_tick_age_ms = models.IntegerField()
     revision = models.IntegerField()
     price_scale = models.SmallIntegerField()
+    custom = models.BooleanField(default=False, help_text="the symbol's feed was a custom one")
     accepted_at_ms = models.BigIntegerField()
     expires_at_ms = models.BigIntegerField()
+    session_closes_ms = models.BigIntegerField(null=True, help_text="end of the session that was held at acceptance")
+    expected_price = models.CharField(max_length=26, null=True)
+    max_price_drift = models.CharField(max_length=26, null=True)
+
+    # Under next_tick/1: the log stood at this tick at acceptance, and the next one counts if it comes in time.
+    entry_after_seq = models.BigIntegerField(null=True)
+    entry_after_ms = models.BigIntegerField(null=True)
+    entry_until_ms = models.BigIntegerField(null=True)
 
     entered_at_ms = models.BigIntegerField(null=True)
     open_seq = models.BigIntegerField(null=True)
@@ -44,6 +54,7 @@ class Order(models.Model):
     close_seq = models.BigIntegerField(null=True)
     close_at_ms = models.BigIntegerField(null=True)
     close_price = models.BigIntegerField(null=True)
+    close_tick_price = models.BigIntegerField(null=True, help_text="the evidence tick's, where close_price is a mean")
     reason = models.CharField(max_length=16, null=True)
     payout = models.BigIntegerField(null=True)
     settled_at_ms = models.BigIntegerField(null=True)
@@ -51,7 +62,14 @@ class Order(models.Model):
 
     class Meta:
         db_table = "trading_order"
-        indexes = [models.Index(fields=["user_id", "-accepted_at_ms", "-id"], name="trading_order_by_user")]
+        indexes = [
+            models.Index(fields=["user_id", "-accepted_at_ms", "-id"], name="trading_order_by_user"),
+            models.Index(
+                fields=["token_id", "-accepted_at_ms"],
+                condition=Q(token_id__isnull=False),
+                name="trading_order_by_token",
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["wallet_id", "client_order_id"], name="trading_order_client_id"),
             models.CheckConstraint(
@@ -65,6 +83,38 @@ class Order(models.Model):
                 | Q(open_seq__isnull=False, open_at_ms__isnull=False, open_price__isnull=False)
                 & Q(open_seq__gt=0, open_at_ms__gt=0, open_price__gt=0, entered_at_ms__isnull=False),
                 name="trading_order_opening",
+            ),
+            # Only next_tick/1 leaves an order without an opening tick, and only while it is open or is refunded.
+            models.CheckConstraint(
+                condition=Q(
+                    entry_rule="next_tick/1",
+                    entry_after_seq__isnull=False,
+                    entry_after_ms__isnull=False,
+                    entry_until_ms__isnull=False,
+                )
+                & (
+                    Q(open_price__isnull=True)
+                    | Q(open_seq=F("entry_after_seq") + 1, open_at_ms__lte=F("entry_until_ms"))
+                )
+                & (Q(open_price__isnull=False) | Q(state__in=["open", "refunded"]))
+                & Q(entry_until_ms__lte=F("expires_at_ms"))
+                | Q(
+                    entry_rule="last_tick/1",
+                    open_price__isnull=False,
+                    entry_after_seq__isnull=True,
+                    entry_after_ms__isnull=True,
+                    entry_until_ms__isnull=True,
+                ),
+                name="trading_order_entry",
+            ),
+            models.CheckConstraint(
+                condition=Q(session_closes_ms__isnull=True) | Q(expires_at_ms__lte=F("session_closes_ms")),
+                name="trading_order_in_session",
+            ),
+            models.CheckConstraint(
+                condition=Q(reason__isnull=True)
+                | Q(reason__in=["no_tick", "stale_tick", "feed_closed", "no_entry_tick", "revision", "price_moved"]),
+                name="trading_order_reasons",
             ),
             # What each state pays, in the database itself: PostgreSQL divides whole numbers as the rule does (I-10).
             models.CheckConstraint(
@@ -124,10 +174,26 @@ class OrderOpen(models.Model):
     symbol_id = models.IntegerField()
     wallet_id = models.UUIDField()
     expires_at_ms = models.BigIntegerField()
+    stake = models.BigIntegerField(default=0)
+    up = models.BooleanField(default=True)
+    exposed = models.BooleanField(default=False, help_text="whether the platform's exposure caps count it")
+    entry_after_seq = models.BigIntegerField(null=True, help_text="null once the order has entered")
+    entry_until_ms = models.BigIntegerField(null=True)
 
     class Meta:
         db_table = "trading_order_open"
         indexes = [
+            models.Index(
+                fields=["symbol_id", "entry_after_seq"],
+                condition=Q(entry_after_seq__isnull=False),
+                name="trading_order_open_waiting",
+            ),
+            models.Index(
+                fields=["symbol_id", "up"],
+                include=["stake"],
+                condition=Q(exposed=True),
+                name="trading_order_open_exposed",
+            ),
             models.Index(fields=["symbol_id", "expires_at_ms", "order"], name="trading_order_open_due"),
             models.Index(fields=["wallet_id"], name="trading_order_open_wallet"),
         ]
@@ -154,3 +220,31 @@ class TradingPolicy(models.Model):
 
     def __str__(self) -> str:
         return str(self.wallet_id)
+
+
+class Dispute(models.Model):
+    """A client's objection to an order: its ticks stay in the log until it is closed. It changes no result."""
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="disputes")
+    opened_at_ms = models.BigIntegerField()
+    opened_by_id = models.UUIDField()
+    note = models.CharField(max_length=500)
+    closed_at_ms = models.BigIntegerField(null=True)
+    closed_by_id = models.UUIDField(null=True)
+    finding = models.CharField(max_length=500, blank=True, default="")
+
+    class Meta:
+        db_table = "trading_dispute"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["order"], condition=Q(closed_at_ms__isnull=True), name="trading_dispute_one_open"
+            ),
+            models.CheckConstraint(
+                condition=Q(closed_at_ms__isnull=True, closed_by_id__isnull=True)
+                | Q(closed_at_ms__isnull=False, closed_by_id__isnull=False) & ~Q(finding=""),
+                name="trading_dispute_closing",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"dispute over {self.order_id}"

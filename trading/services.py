@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import OperationalError, transaction
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
@@ -18,13 +19,13 @@ from kernel.ids import uuid7
 from kernel.metrics import count
 from kernel.money import AmountPrecisionError, parse_amount
 from ledger.errors import wallet_unknown
-from quotes.domain import market_state
+from quotes.domain import MarketFacts, market_state
 from realtime.balances import balance_draft
 from realtime.events import EventDraft, payload_encoded
 from realtime.services import events_publish_on_commit
 from realtime.statements import event_params
 from trading import errors, statements
-from trading.domain import Account, Market, Terms, Ticket, Wallet, admit
+from trading.domain import Account, Direction, Market, Terms, Ticket, Wallet, admit
 from trading.events import OrderDocument, order_document
 from trading.models import Order
 
@@ -112,11 +113,16 @@ def _wallet_locked(caller: Caller, ticket: Ticket) -> UUID:
 def _facts(caller: Caller, ticket: Ticket, wallet_id: UUID) -> _Facts:
     found = db.row(
         statements.FACTS,
-        {"wallet_id": wallet_id, "symbol": ticket.symbol, "client_order_id": ticket.client_order_id},
+        {
+            "wallet_id": wallet_id,
+            "symbol": ticket.symbol,
+            "client_order_id": ticket.client_order_id,
+            "custom_on_real": settings.CUSTOM_FEEDS_ON_REAL,
+        },
     )
     assert found is not None
-    now_ms, book, currency, balance, stakes_id, open_stakes = found[:6]
-    tradable_from, tradable_until, symbols, min_stake, max_stake = found[6:11]
+    now_ms, repeated_id, book, currency, balance, stakes_id, open_stakes = found[:7]
+    tradable_from, tradable_until, symbols, min_stake, max_stake = found[7:12]
     wallet = Wallet(
         id=wallet_id,
         user_id=caller.user_id,
@@ -131,42 +137,38 @@ def _facts(caller: Caller, ticket: Ticket, wallet_id: UUID) -> _Facts:
         min_stake=min_stake,
         max_stake=max_stake,
     )
-    account = Account(*found[11:15])
-    market = None if found[15] is None else _market(now_ms, found[15:34])
-    return _Facts(now_ms, wallet, account, market, found[34])
+    account = Account(*found[12:16])
+    market = None if found[16] is None else _market(now_ms, found[16:45])
+    return _Facts(now_ms, wallet, account, market, repeated_id)
 
 
 def _market(now_ms: int, columns: tuple[Any, ...]) -> Market:
-    symbol_id, code, offered, operator_state, state_reason, *terms = columns
-    price_scale, payout, min_stake, max_stake, min_s, max_s, max_age_ms, entry, settlement, revision = terms[:10]
-    seq, tick_at_ms, tick_price, heartbeat_ms = terms[10:]
-    state = market_state(
-        operator_state=operator_state,
-        state_reason=state_reason,
-        tick_at_ms=tick_at_ms,
-        heartbeat_ms=heartbeat_ms,
-        max_tick_age_ms=max_age_ms,
-        now_ms=now_ms,
-    )
+    symbol_id, code, offered, price_scale, payout, min_stake, max_stake, min_s, max_s, deadline_s = columns[:10]
+    entry, settlement, revision, custom, cap, exposure = columns[10:16]
+    facts = MarketFacts(*columns[16:29])
     return Market(
         symbol_id=symbol_id,
         code=code,
         offered=offered,
-        state=state.state,
-        state_reason=state.reason,
+        state=market_state(facts, now_ms=now_ms),
         price_scale=price_scale,
         payout_percent=payout,
         min_stake=min_stake,
         max_stake=max_stake,
         min_duration_s=min_s,
         max_duration_s=max_s,
-        max_tick_age_ms=max_age_ms,
+        purchase_deadline_s=deadline_s,
+        max_tick_age_ms=facts.max_tick_age_ms,
         entry_rule=entry,
         settlement_rule=settlement,
         revision=revision,
-        tick_seq=seq or 0,
-        tick_at_ms=tick_at_ms,
-        tick_price=tick_price,
+        custom=custom,
+        session_closes_ms=facts.session_closes_ms,
+        exposure_cap=cap,
+        exposure=None if exposure is None else {Direction.UP: exposure[0], Direction.DOWN: exposure[1]},
+        tick_seq=facts.tick_seq or 0,
+        tick_at_ms=facts.tick_at_ms,
+        tick_price=facts.tick_price,
     )
 
 
@@ -200,13 +202,13 @@ def _plain(number: str | None) -> str | None:
 def _written(caller: Caller, ticket: Ticket, wallet: Wallet, terms: Terms, asked: str) -> OrderDocument:
     order_id = uuid7()
     balance = wallet.balance - terms.stake
+    opening, wait = terms.opening, terms.wait
     columns = {
         "client_order_id": ticket.client_order_id,
         "wallet_id": wallet.id,
         "book": wallet.book,
         "currency": wallet.currency,
         "source": caller.source,
-        "asked": asked,
         "symbol_id": terms.symbol_id,
         "symbol": terms.symbol,
         "direction": terms.direction.value,
@@ -214,17 +216,30 @@ def _written(caller: Caller, ticket: Ticket, wallet: Wallet, terms: Terms, asked
         "payout_percent": terms.payout_percent,
         "entry_rule": terms.entry_rule,
         "settlement_rule": terms.settlement_rule,
-        "max_tick_age_ms": terms.max_tick_age_ms,
-        "revision": terms.revision,
         "price_scale": terms.price_scale,
         "expires_at_ms": terms.expires_at_ms,
-        "open_seq": terms.open_seq,
-        "open_at_ms": terms.open_at_ms,
-        "open_price": terms.open_price,
+        "entered_at_ms": opening and terms.accepted_at_ms,
+        "open_seq": opening and opening.seq,
+        "open_at_ms": opening and opening.at_ms,
+        "open_price": opening and opening.price,
+    }
+    hidden = {
+        "asked": asked,
+        "token_id": caller.token_id,
+        "max_tick_age_ms": terms.max_tick_age_ms,
+        "revision": terms.revision,
+        "custom": terms.custom,
+        "session_closes_ms": terms.session_closes_ms,
+        "expected_price": terms.expected_price,
+        "max_price_drift": terms.max_price_drift,
+        "entry_after_seq": wait and wait.after_seq,
+        "entry_after_ms": wait and wait.after_ms,
+        "entry_until_ms": wait and wait.until_ms,
     }
     document = order_document(_row(order_id, columns, terms, balance))
+    told = "order.opened" if opening else "order.accepted"
     drafts = [
-        EventDraft(caller.user_id, wallet.book, "order.opened", payload_encoded(document), terms.accepted_at_ms),
+        EventDraft(caller.user_id, wallet.book, told, payload_encoded(document), terms.accepted_at_ms),
         balance_draft(
             user_id=caller.user_id,
             wallet_id=wallet.id,
@@ -232,7 +247,7 @@ def _written(caller: Caller, ticket: Ticket, wallet: Wallet, terms: Terms, asked
             currency=wallet.currency,
             balance=balance,
             open_stakes=wallet.open_stakes + terms.stake,
-            cause="order.opened",
+            cause=told,
             at_ms=terms.accepted_at_ms,
         ),
     ]
@@ -243,7 +258,7 @@ def _written(caller: Caller, ticket: Ticket, wallet: Wallet, terms: Terms, asked
         "stakes_id": wallet.stakes_id,
         "at_ms": terms.accepted_at_ms,
     }
-    written = db.row(statements.PLACE, columns | params | event_params(caller.user_id, drafts))
+    written = db.row(statements.PLACE, columns | hidden | params | event_params(caller.user_id, drafts))
     # The lock and admission make this certain; the condition in the statement is the second wall.
     if written is None or written[0] != balance:
         raise errors.insufficient_funds()
@@ -253,13 +268,12 @@ def _written(caller: Caller, ticket: Ticket, wallet: Wallet, terms: Terms, asked
 
 def _row(order_id: UUID, columns: dict[str, Any], terms: Terms, balance: int) -> SimpleNamespace:
     """Return the new order as its row will read."""
-    unsettled = dict.fromkeys(("close_seq", "close_at_ms", "close_price", "reason", "payout", "settled_at_ms"))
+    later = ("close_seq", "close_at_ms", "close_price", "close_tick_price", "reason", "payout", "settled_at_ms")
     return SimpleNamespace(
         id=order_id,
         state="open",
         accepted_at_ms=terms.accepted_at_ms,
-        entered_at_ms=terms.accepted_at_ms,
         balance_after=balance,
         **columns,
-        **unsettled,
+        **dict.fromkeys(later),
     )

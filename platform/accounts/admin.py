@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -14,15 +15,19 @@ from django.contrib.auth.models import Group
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
-from unfold.widgets import UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from accounts import services
-from accounts.models import AccessTrail, ApiToken, Consent, DevMail, User
+from accounts.models import AccessTrail, ApiToken, Ban, Consent, DevMail, Limit, LimitChange, User
+from accounts.panels import bans_table, cap_text, limit_changes_table, limit_text, limits_table, waits_text
 from kernel.clock import optional_rfc3339, rfc3339, wall_ms
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
@@ -45,11 +50,24 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
 
 
 class BanForm(BaseDialogForm):  # type: ignore[misc]
-    """Ask an operator why."""
+    """Ask an operator why, and for how long."""
 
     reason = forms.CharField(
         max_length=500, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}), help_text="The user reads it."
     )
+    until = forms.DateTimeField(
+        required=False,
+        widget=UnfoldAdminTextInputWidget(attrs={"type": "datetime-local"}),
+        help_text="UTC. The ban is lifted by itself then; without it, by an operator only.",
+    )
+
+    def clean_until(self) -> int | None:
+        """Return the end in Unix milliseconds; it must lie ahead."""
+        until: datetime | None = self.cleaned_data["until"]
+        until_ms = None if until is None else (until - _EPOCH) // timedelta(milliseconds=1)
+        if until_ms is not None and until_ms <= wall_ms():
+            raise forms.ValidationError("The end must lie ahead.")
+        return until_ms
 
 
 class BannedFilter(admin.SimpleListFilter):
@@ -83,7 +101,11 @@ class UserAdmin(ModelAdmin):  # type: ignore[misc]
     ordering = ("-id",)
     fieldsets = (
         (None, {"fields": ("id", "email", "country", "shown_level", "shown_created", "last_login")}),
-        ("Ban and own breaks", {"fields": ("shown_banned", "ban_reason", "shown_excluded", "shown_break")}),
+        ("Ban", {"fields": ("shown_banned", "shown_banned_until", "ban_reason", "shown_bans")}),
+        (
+            "Own limits, breaks and exclusions: the user's alone to change",
+            {"fields": ("shown_excluded", "shown_break", "shown_limits", "shown_limit_changes")},
+        ),
         ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
     )
     filter_horizontal = ("groups",)
@@ -99,10 +121,16 @@ class UserAdmin(ModelAdmin):  # type: ignore[misc]
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         """Let superusers alone change rights."""
-        shown = ("id", "email", "shown_level", "shown_created", "last_login", "shown_banned", "ban_reason")
-        breaks = ("shown_excluded", "shown_break")
+        shown = ("id", "email", "shown_level", "shown_created", "last_login")
+        bans = ("shown_banned", "shown_banned_until", "ban_reason", "shown_bans")
+        breaks = ("shown_excluded", "shown_break", "shown_limits", "shown_limit_changes")
         rights = () if _is_superuser(request) else ("is_active", "is_staff", "is_superuser", "groups")
-        return (*shown, *breaks, *rights)
+        return (*shown, *bans, *breaks, *rights)
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Write what the operator changed and nothing else: the user may act at the same moment."""
+        own = {field.name for field in User._meta.concrete_fields}
+        obj.save(update_fields=sorted(own.intersection(form.changed_data)))
 
     def has_ban_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Whether the operator may ban: who may change users may, once."""
@@ -134,6 +162,26 @@ class UserAdmin(ModelAdmin):  # type: ignore[misc]
         """Return the instant of the ban."""
         return optional_rfc3339(user.banned_at_ms) or "not banned"
 
+    @admin.display(description="Banned until")
+    def shown_banned_until(self, user: User) -> str:
+        """Return when the ban lapses."""
+        return optional_rfc3339(user.banned_until_ms) or ("lifted by hand only" if user.is_banned else "not banned")
+
+    @admin.display(description="History of bans")
+    def shown_bans(self, user: User) -> SafeString:
+        """Return the bans, newest first."""
+        return bans_table(user.pk)
+
+    @admin.display(description="Own limits")
+    def shown_limits(self, user: User) -> SafeString:
+        """Return the limits that are set."""
+        return limits_table(user.pk, now_ms=wall_ms())
+
+    @admin.display(description="Changes of them")
+    def shown_limit_changes(self, user: User) -> SafeString:
+        """Return what became of limits, breaks and exclusions, newest first."""
+        return limit_changes_table(user.pk)
+
     @admin.display(description="Self-excluded until")
     def shown_excluded(self, user: User) -> str:
         """Return the end of self-exclusion."""
@@ -160,8 +208,9 @@ class UserAdmin(ModelAdmin):  # type: ignore[misc]
     def ban(self, request: HttpRequest, form: BanForm, object_id: UUID) -> HttpResponse:
         """Ban the user with the reason given."""
         user = User.objects.get(pk=object_id)
-        reason = form.cleaned_data["reason"]
-        if services.user_ban(email=user.email, reason=reason, now_ms=wall_ms()):
+        reason, until_ms = form.cleaned_data["reason"], form.cleaned_data["until"]
+        by_id = request.user.pk
+        if services.user_ban(email=user.email, reason=reason, now_ms=wall_ms(), until_ms=until_ms, by_id=by_id):
             self.log_change(request, user, f"Banned: {reason}")
             messages.success(request, f"{user.email} is banned.")
         else:
@@ -183,7 +232,7 @@ class UserAdmin(ModelAdmin):  # type: ignore[misc]
     def unban(self, request: HttpRequest, form: BaseDialogForm, object_id: UUID) -> HttpResponse:
         """Lift the user's ban."""
         user = User.objects.get(pk=object_id)
-        if services.user_unban(email=user.email):
+        if services.user_unban(email=user.email, now_ms=wall_ms(), by_id=request.user.pk):
             self.log_change(request, user, "Ban lifted")
             messages.success(request, f"The ban of {user.email} is lifted.")
         else:
@@ -199,7 +248,10 @@ class ApiTokenAdmin(ReadOnlyAdmin):
     list_select_related = ("user",)
     search_fields = ("prefix", "name", "user__email")
     ordering = ("-id",)
-    fields = ("id", "user", "name", "prefix", "scopes", "ledgers", "ips", "shown_state", "shown_created", "shown_used")
+    fields = (
+        *("id", "user", "name", "prefix", "scopes", "ledgers", "ips", "shown_state", "shown_created", "shown_used"),
+        *("shown_stake_cap", "shown_loss_cap"),
+    )
 
     @display(description="State", label={"in force": "success", "revoked": "danger", "expired": "warning"})  # type: ignore[untyped-decorator]
     def shown_state(self, token: ApiToken) -> str:
@@ -219,6 +271,43 @@ class ApiTokenAdmin(ReadOnlyAdmin):
         """Return the last use, by the minute."""
         return optional_rfc3339(token.last_used_at_ms) or "never"
 
+    @admin.display(description="Cap of stakes in 24 hours")
+    def shown_stake_cap(self, token: ApiToken) -> str:
+        """Return the most that its orders may stake."""
+        return cap_text(token.stake_day_cap)
+
+    @admin.display(description="Cap of losses in 24 hours")
+    def shown_loss_cap(self, token: ApiToken) -> str:
+        """Return the most that its orders may lose."""
+        return cap_text(token.loss_day_cap)
+
+
+@admin.register(Limit)
+class LimitAdmin(ReadOnlyAdmin):
+    """Own limits of users; no operator sets or loosens one."""
+
+    list_display = ("user", "name", "shown_value", "shown_waits", "shown_set")
+    list_filter = ("name",)
+    list_select_related = ("user",)
+    search_fields = ("user__email",)
+    ordering = ("-id",)
+    fields = ("user", "name", "shown_value", "shown_waits", "shown_set")
+
+    @admin.display(description="Value")
+    def shown_value(self, row: Limit) -> str:
+        """Return the value with its unit."""
+        return limit_text(row.name, row.value)
+
+    @admin.display(description="Waits to be confirmed")
+    def shown_waits(self, row: Limit) -> str:
+        """Return the loosening that waits."""
+        return waits_text(row.name, row.state.at(wall_ms()))
+
+    @admin.display(description="Changed", ordering="set_at_ms")
+    def shown_set(self, row: Limit) -> str:
+        """Return the instant of the newest change."""
+        return rfc3339(row.set_at_ms)
+
 
 class ShownInstant(ReadOnlyAdmin):
     """A read-only list of rows that carry ``at_ms``."""
@@ -227,6 +316,54 @@ class ShownInstant(ReadOnlyAdmin):
     def shown_at(self, row: Any) -> str:
         """Return the instant."""
         return rfc3339(row.at_ms)
+
+
+@admin.register(LimitChange)
+class LimitChangeAdmin(ShownInstant):
+    """What became of own limits, breaks and exclusions."""
+
+    list_display = ("shown_at", "user", "name", "act", "shown_old", "shown_new")
+    list_filter = ("name", "act")
+    list_select_related = ("user",)
+    search_fields = ("user__email",)
+    ordering = ("-id",)
+    fields = ("shown_at", "user", "name", "act", "shown_old", "shown_new")
+
+    @admin.display(description="From")
+    def shown_old(self, change: LimitChange) -> str:
+        """Return what held before."""
+        return limit_text(change.name, change.old_value)
+
+    @admin.display(description="To")
+    def shown_new(self, change: LimitChange) -> str:
+        """Return what was asked for."""
+        return limit_text(change.name, change.new_value)
+
+
+@admin.register(Ban)
+class BanAdmin(ReadOnlyAdmin):
+    """The history of bans."""
+
+    list_display = ("shown_from", "user", "reason", "by", "shown_until", "shown_lifted", "lifted_by")
+    list_select_related = ("user", "by", "lifted_by")
+    search_fields = ("user__email", "reason")
+    ordering = ("-id",)
+    fields = ("user", "reason", "by", "shown_from", "shown_until", "shown_lifted", "lifted_by")
+
+    @admin.display(description="From", ordering="id")
+    def shown_from(self, ban: Ban) -> str:
+        """Return the instant of the ban."""
+        return rfc3339(ban.from_ms)
+
+    @admin.display(description="Until")
+    def shown_until(self, ban: Ban) -> str:
+        """Return when it lapses by itself."""
+        return optional_rfc3339(ban.until_ms) or "no end"
+
+    @admin.display(description="Lifted")
+    def shown_lifted(self, ban: Ban) -> str:
+        """Return when it was lifted."""
+        return optional_rfc3339(ban.lifted_at_ms) or "in force"
 
 
 @admin.register(AccessTrail)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,10 +21,9 @@ from kernel.clock import optional_rfc3339, parse_rfc3339, rfc3339, wall_ms
 from kernel.errors import field_invalid, not_found
 from kernel.http import rate_check
 from kernel.http.pages import Cursor, known_query, page_ask, page_document
+from kernel.money import DEFAULT_CURRENCY, AmountPrecisionError, AmountShapeError, format_minor, parse_amount
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-# Names of own limits; a later release lets users set them.
-_LIMITS = ("loss_day", "loss_7d", "loss_30d", "stake_day", "deposit_day", "open_orders", "session")
 
 
 class CallerView(APIView):
@@ -74,11 +73,34 @@ class StrictSerializer(serializers.Serializer[Any]):
         return known
 
 
+@extend_schema_field({"type": ["string", "integer", "null"]})
+class LimitValueField(serializers.Field[Any, Any, Any, Any]):
+    """An amount as decimal text, or a whole number of orders or minutes; null where no limit is set."""
+
+
+@extend_schema_field({"type": "string", "pattern": r"^\d{1,15}(\.\d{1,2})?$"})
+class CapField(serializers.Field[int, str, str, int]):
+    """An amount above zero as decimal text; minor units inside. All currencies have the same two decimals."""
+
+    def to_internal_value(self, data: Any) -> int:
+        """Return minor units.
+
+        :raises ValidationError: when it is no such text
+        """
+        try:
+            amount = parse_amount(data, DEFAULT_CURRENCY) if isinstance(data, str) else 0
+        except (AmountShapeError, AmountPrecisionError):
+            amount = 0
+        if amount <= 0:
+            raise serializers.ValidationError("must be an amount above zero as text, with at most two decimals")
+        return amount
+
+
 class LimitSerializer(serializers.Serializer[Any]):
     """One own limit; null where none is set."""
 
-    set = serializers.CharField(allow_null=True)
-    left = serializers.CharField(allow_null=True)
+    set = LimitValueField()
+    left = LimitValueField()
 
 
 class MeSerializer(serializers.Serializer[Any]):
@@ -104,6 +126,8 @@ class TokenSerializer(serializers.Serializer[Any]):
     created_at = serializers.CharField()
     expires_at = serializers.CharField(allow_null=True)
     last_used_at = serializers.CharField(allow_null=True)
+    stake_day_cap = serializers.CharField(allow_null=True)
+    loss_day_cap = serializers.CharField(allow_null=True)
 
 
 class TokenPageSerializer(serializers.Serializer[Any]):
@@ -129,6 +153,8 @@ class TokenRequestSerializer(StrictSerializer):
     )
     ips = serializers.ListField(child=serializers.CharField(max_length=49), required=False, default=list, max_length=50)
     expires_at = serializers.CharField(allow_null=True, required=False, default=None)
+    stake_day_cap = CapField(allow_null=True, required=False, default=None)
+    loss_day_cap = CapField(allow_null=True, required=False, default=None)
 
     def validate_ips(self, ips: list[str]) -> list[str]:
         """Refuse what is neither an address nor a network."""
@@ -143,10 +169,14 @@ class TokenRequestSerializer(StrictSerializer):
 class MeView(CallerView):
     """The caller's own account."""
 
+    # What is left of own limits depends on orders, which this app does not know: the composition root names the reader.
+    limits_of: Callable[[Caller], Mapping[str, Any]] | None = None
+
     @extend_schema(operation_id="me", responses=MeSerializer)
     def get(self, request: Request) -> Response:
         """Return the account of the caller."""
         known_query(request.query_params)
+        assert self.limits_of is not None
         user = selectors.user_by_id(self.caller.user_id)
         return Response(
             {
@@ -154,7 +184,7 @@ class MeView(CallerView):
                 "email": user.email,
                 "country": user.country or None,
                 "level": user.level,
-                "limits": {name: {"set": None, "left": None} for name in _LIMITS},
+                "limits": self.limits_of(self.caller),
                 "features": ["api_tokens", "demo", "real"],
             }
         )
@@ -200,6 +230,8 @@ class TokensView(CallerView):
                 ledgers=terms["ledgers"],
                 ips=terms["ips"],
                 expires_at_ms=_instant(terms["expires_at"]),
+                stake_day_cap=terms["stake_day_cap"],
+                loss_day_cap=terms["loss_day_cap"],
                 now_ms=now_ms,
             )
         except ValueError as error:
@@ -213,6 +245,8 @@ class TokensView(CallerView):
         own = self.caller.ledgers
         if own is not None and (terms["ledgers"] is None or not own.issuperset(terms["ledgers"])):
             raise errors.ledger_forbidden()
+        if self.caller.capped and "trade" in terms["scopes"]:
+            raise errors.token_capped()
 
 
 class TokenView(CallerView):
@@ -239,7 +273,13 @@ def _token_document(token: ApiToken) -> dict[str, Any]:
         "created_at": rfc3339(token.created_at_ms),
         "expires_at": optional_rfc3339(token.expires_at_ms),
         "last_used_at": optional_rfc3339(token.last_used_at_ms),
+        "stake_day_cap": _cap(token.stake_day_cap),
+        "loss_day_cap": _cap(token.loss_day_cap),
     }
+
+
+def _cap(amount: int | None) -> str | None:
+    return None if amount is None else format_minor(amount, DEFAULT_CURRENCY)
 
 
 def _token_before(cursor: Cursor | None) -> UUID | None:

@@ -23,7 +23,8 @@ _LAST_USED_EVERY_MS = 60_000
 
 _TOKEN_BY_HASH = f"""
 SELECT t.id, t.user_id, t.scopes, t.ledgers, t.ips, t.expires_at_ms, t.revoked_at_ms, t.last_used_at_ms,
-       u.is_active, u.banned_at_ms IS NOT NULL, {DB_NOW_MS_SQL}
+       u.is_active, u.banned_at_ms IS NOT NULL, t.stake_day_cap IS NOT NULL OR t.loss_day_cap IS NOT NULL,
+       {DB_NOW_MS_SQL}
 FROM accounts_apitoken t JOIN accounts_user u ON u.id = t.user_id
 WHERE t.secret_hash = %s
 """
@@ -39,6 +40,7 @@ class Caller:
 
     :param ledgers: the only ledgers it may see and use; None for all
     :param rate_key: what rate limits count by
+    :param capped: whether its token has caps of its own
     """
 
     user_id: UUID
@@ -48,6 +50,7 @@ class Caller:
     token_id: UUID | None
     rate_key: str
     banned: bool
+    capped: bool = False
 
     def require_scope(self, scope: str) -> None:
         """Refuse a caller without the scope.
@@ -102,7 +105,8 @@ def token_caller(token: str, *, address: Address | None) -> Caller:
     found = row(_TOKEN_BY_HASH, [token_hash(token)])
     if found is None:
         raise errors.token_invalid()
-    token_id, user_id, scopes, ledgers, ips, expires, revoked, last_used, is_active, banned, now_ms = found
+    token_id, user_id, scopes, ledgers, ips, expires, revoked, last_used, is_active, banned = found[:10]
+    capped, now_ms = found[10:]
     if not is_active or revoked is not None or (expires is not None and expires <= now_ms):
         raise errors.token_invalid()
     if not address_allowed(address, ips):
@@ -119,6 +123,7 @@ def token_caller(token: str, *, address: Address | None) -> Caller:
         token_id=token_id,
         rate_key=f"token:{token_id}",
         banned=False,
+        capped=capped,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kernel.clock import rfc3339
 from kernel.errors import Problem
 
 
@@ -38,6 +39,31 @@ def address_forbidden() -> Problem:
 def account_banned() -> Problem:
     """Return the answer to a banned user."""
     return Problem("account.banned", status=403, title="This account is banned.")
+
+
+def token_capped() -> Problem:
+    """Return the answer to a capped token that would make a token which trades: two caps are no cap."""
+    return Problem("auth.capped", status=403, title="A token with caps makes no token that trades.")
+
+
+def break_shorter(until_ms: int) -> Problem:
+    """Return the refusal of a break that ends before the one that runs."""
+    return Problem(
+        "limit.break_shorter",
+        status=409,
+        title="Your break can only become longer.",
+        detail=f"It lasts until {rfc3339(until_ms)}.",
+    )
+
+
+def exclusion_shorter(until_ms: int) -> Problem:
+    """Return the refusal of an exclusion that ends before the one that runs."""
+    return Problem(
+        "limit.exclusion_shorter",
+        status=409,
+        title="Your exclusion can only become longer.",
+        detail=f"It lasts until {rfc3339(until_ms)}.",
+    )
 
 
 def session_required() -> Problem:

@@ -13,6 +13,7 @@ from django.db.models.lookups import Exact
 
 from accounts import hooks
 from accounts.domain import LEDGERS, SCOPES
+from accounts.limits import LIMITS, Act, LimitState, Loosening
 from kernel.clock import wall_ms
 from kernel.ids import uuid7
 
@@ -62,8 +63,12 @@ class User(AbstractBaseUser, PermissionsMixin):
     created_at_ms = models.BigIntegerField(default=wall_ms, editable=False)
     banned_at_ms = models.BigIntegerField(null=True, blank=True, editable=False)
     ban_reason = models.CharField(max_length=500, blank=True, default="", editable=False)
-    excluded_until_ms = models.BigIntegerField(null=True, blank=True)
-    break_until_ms = models.BigIntegerField(null=True, blank=True)
+    banned_until_ms = models.BigIntegerField(null=True, blank=True, editable=False)
+    # The database refuses to bring these two forward before they have passed.
+    excluded_until_ms = models.BigIntegerField(null=True, blank=True, editable=False)
+    break_until_ms = models.BigIntegerField(null=True, blank=True, editable=False)
+    # Whether any own limit has a value: placement reads limits only then.
+    limits_set = models.BooleanField(default=False, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -83,6 +88,19 @@ class User(AbstractBaseUser, PermissionsMixin):
                 condition=Q(banned_at_ms__isnull=True, ban_reason="")
                 | Q(banned_at_ms__isnull=False) & ~Q(ban_reason=""),
             ),
+            models.CheckConstraint(
+                name="accounts_user_ban_ends_later",
+                condition=Q(banned_until_ms__isnull=True)
+                # A comparison with a missing value would let the row pass: what must be there is asked for.
+                | Q(banned_at_ms__isnull=False, banned_until_ms__gt=F("banned_at_ms")),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["banned_until_ms"],
+                condition=Q(banned_until_ms__isnull=False),
+                name="accounts_user_ban_lapses",
+            )
         ]
 
     def __str__(self) -> str:
@@ -109,6 +127,9 @@ class ApiToken(models.Model):
     expires_at_ms = models.BigIntegerField(null=True, blank=True)
     revoked_at_ms = models.BigIntegerField(null=True, blank=True)
     last_used_at_ms = models.BigIntegerField(null=True, blank=True)
+    # Minor units in any rolling 24 hours; null is no cap.
+    stake_day_cap = models.BigIntegerField(null=True, blank=True)
+    loss_day_cap = models.BigIntegerField(null=True, blank=True)
 
     class Meta:
         verbose_name = "API token"
@@ -126,6 +147,11 @@ class ApiToken(models.Model):
                 condition=Q(expires_at_ms__isnull=True) | Q(expires_at_ms__gt=F("created_at_ms")),
             ),
             models.CheckConstraint(name="accounts_apitoken_hash_size", condition=Exact(Length("secret_hash"), 32)),
+            models.CheckConstraint(
+                name="accounts_apitoken_caps_positive",
+                condition=(Q(stake_day_cap__isnull=True) | Q(stake_day_cap__gt=0))
+                & (Q(loss_day_cap__isnull=True) | Q(loss_day_cap__gt=0)),
+            ),
         ]
         indexes = [models.Index(F("user"), F("id").desc(), name="accounts_apitoken_user_newest")]
 
@@ -193,6 +219,117 @@ class Consent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.document} {self.version}"
+
+
+class Ban(models.Model):
+    """One ban of a user, for ever; the newest that is not lifted is in force."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="bans")
+    reason = models.CharField(max_length=500)
+    from_ms = models.BigIntegerField()
+    until_ms = models.BigIntegerField(null=True)
+    by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    with_referrals = models.BooleanField(default=False)
+    lifted_at_ms = models.BigIntegerField(null=True)
+    lifted_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="accounts_ban_one_in_force", fields=["user"], condition=Q(lifted_at_ms__isnull=True)
+            ),
+            models.CheckConstraint(name="accounts_ban_reason_given", condition=~Q(reason="")),
+            models.CheckConstraint(
+                name="accounts_ban_ends_later", condition=Q(until_ms__isnull=True) | Q(until_ms__gt=F("from_ms"))
+            ),
+            models.CheckConstraint(
+                name="accounts_ban_lifted_by_needs_lifting",
+                condition=Q(lifted_by__isnull=True) | Q(lifted_at_ms__isnull=False),
+            ),
+        ]
+        indexes = [models.Index(F("user"), F("id").desc(), name="accounts_ban_user_newest")]
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class Limit(models.Model):
+    """One own limit of a user: minor units of the real wallet's currency, a count, or minutes.
+
+    ``pending_from_ms`` is the instant from which a loosening can be confirmed.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="limits")
+    name = models.CharField(max_length=16, choices=[(name, name) for name in LIMITS])
+    value = models.BigIntegerField(null=True)
+    set_at_ms = models.BigIntegerField()
+    pending_value = models.BigIntegerField(null=True)
+    pending_none = models.BooleanField(default=False)
+    pending_from_ms = models.BigIntegerField(null=True)
+
+    class Meta:
+        verbose_name = "own limit"
+        constraints = [
+            models.UniqueConstraint(name="accounts_limit_once", fields=["user", "name"]),
+            models.CheckConstraint(name="accounts_limit_name_known", condition=Q(name__in=list(LIMITS))),
+            models.CheckConstraint(name="accounts_limit_positive", condition=Q(value__isnull=True) | Q(value__gt=0)),
+            models.CheckConstraint(
+                name="accounts_limit_loosening",
+                condition=Q(pending_value__isnull=True, pending_none=False, pending_from_ms__isnull=True)
+                | Q(value__isnull=False, pending_from_ms__isnull=False)
+                & (
+                    Q(pending_none=True, pending_value__isnull=True)
+                    | Q(pending_none=False, pending_value__isnull=False, pending_value__gt=F("value"))
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.value}"
+
+    @property
+    def state(self) -> LimitState:
+        """Return the value and the loosening, lapsed or not."""
+        if self.pending_from_ms is None:
+            return LimitState(self.value)
+        return LimitState(self.value, Loosening(self.pending_value, self.pending_from_ms))
+
+    @state.setter
+    def state(self, state: LimitState) -> None:
+        waits = state.loosening
+        self.value = state.value
+        self.pending_value = None if waits is None else waits.value
+        self.pending_none = waits is not None and waits.value is None
+        self.pending_from_ms = None if waits is None else waits.from_ms
+
+
+class LimitChange(models.Model):
+    """What became of a user's own limits, breaks and exclusions; rows never change.
+
+    For breaks and exclusions the values are their ends in Unix milliseconds.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="limit_changes")
+    name = models.CharField(max_length=16)
+    act = models.CharField(max_length=20, choices=[(act.value, act.value.replace("_", " ")) for act in Act])
+    old_value = models.BigIntegerField(null=True)
+    new_value = models.BigIntegerField(null=True)
+    confirm_from_ms = models.BigIntegerField(null=True)
+    at_ms = models.BigIntegerField()
+
+    class Meta:
+        db_table = "accounts_limit_change"
+        verbose_name = "change of own limits"
+        verbose_name_plural = "changes of own limits"
+        constraints = [
+            models.CheckConstraint(
+                name="accounts_limit_change_name_known", condition=Q(name__in=[*LIMITS, "break", "exclusion"])
+            ),
+        ]
+        indexes = [models.Index(F("user"), F("id").desc(), name="accounts_limit_change_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.act}"
 
 
 class DevMail(models.Model):

@@ -1,19 +1,30 @@
-"""Writes of this app: users, bans, tokens, the trail."""
+"""Writes of this app: users, bans, own limits, tokens, the trail."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from allauth.account.models import EmailAddress
 from django.db import transaction
 
-from accounts import hooks
+from accounts import errors, hooks
 from accounts.callers import token_hash
 from accounts.domain import LEDGERS, SCOPES, network_parsed
 from accounts.errors import EmailTakenError, UnknownUserError
-from accounts.models import AccessTrail, ApiToken, Consent, User
+from accounts.limits import (
+    LIMITS,
+    LOOSEN_WAIT_MS,
+    UNCHANGED,
+    Act,
+    LimitState,
+    break_end_ms,
+    exclusion_end_ms,
+    limit_decided,
+)
+from accounts.models import AccessTrail, ApiToken, Ban, Consent, Limit, LimitChange, User
 from kernel.clock import wall_ms
 from kernel.ids import uuid7
 
@@ -73,37 +84,147 @@ def user_verify(*, user_id: UUID) -> None:
 
 
 @transaction.atomic
-def user_ban(*, email: str, reason: str, now_ms: int) -> bool:
+def user_ban(*, email: str, reason: str, now_ms: int, until_ms: int | None = None, by_id: UUID | None = None) -> bool:
     """Ban a user: tokens are suspended, sockets close within seconds, open orders settle as always.
 
-    :return: whether anything changed; a second ban keeps the first one's instant and reason
+    :param until_ms: when the ban lapses by itself; None for a ban without an end
+    :param by_id: the operator; None for the command line
+    :return: whether anything changed; a second ban keeps the first one's instant, reason and end
     :raises UnknownUserError: when nobody has that e-mail
+    :raises ValueError: without a reason, or with an end that does not lie ahead
     """
     if not reason.strip():
         raise ValueError("a ban needs a reason")
+    if until_ms is not None and until_ms <= now_ms:
+        raise ValueError("the end of a ban must lie ahead")
     user = _user_locked(email)
     if user.is_banned:
         return False
-    user.banned_at_ms, user.ban_reason = now_ms, reason.strip()
-    user.save(update_fields=["banned_at_ms", "ban_reason"])
+    user.banned_at_ms, user.banned_until_ms, user.ban_reason = now_ms, until_ms, reason.strip()
+    user.save(update_fields=["banned_at_ms", "banned_until_ms", "ban_reason"])
+    Ban.objects.create(user=user, reason=user.ban_reason, from_ms=now_ms, until_ms=until_ms, by_id=by_id)
     for told in on_user_banned:
         told(user, now_ms)
     return True
 
 
 @transaction.atomic
-def user_unban(*, email: str) -> bool:
+def user_unban(*, email: str, now_ms: int | None = None, by_id: UUID | None = None) -> bool:
     """Lift a ban; tokens work again.
 
+    :param by_id: the operator; None for the command line
     :return: whether anything changed
     :raises UnknownUserError: when nobody has that e-mail
     """
     user = _user_locked(email)
     if not user.is_banned:
         return False
-    user.banned_at_ms, user.ban_reason = None, ""
-    user.save(update_fields=["banned_at_ms", "ban_reason"])
+    _bans_lift([user.pk], now_ms=wall_ms() if now_ms is None else now_ms, by_id=by_id)
     return True
+
+
+@transaction.atomic
+def bans_lapse(*, now_ms: int) -> int:
+    """Lift the bans whose end has come; a repeat, or another scheduler at the same time, does no harm.
+
+    :return: how many were lifted
+    """
+    ended = User.objects.filter(banned_until_ms__lte=now_ms).order_by("pk")
+    users = list(ended.select_for_update(no_key=True, skip_locked=True).values_list("pk", flat=True))
+    _bans_lift(users, now_ms=now_ms, by_id=None)
+    return len(users)
+
+
+def _bans_lift(users: Sequence[UUID], *, now_ms: int, by_id: UUID | None) -> None:
+    """Lift the bans of locked users and close their lines of the history."""
+    User.objects.filter(pk__in=users).update(banned_at_ms=None, banned_until_ms=None, ban_reason="")
+    Ban.objects.filter(user_id__in=users, lifted_at_ms__isnull=True).update(lifted_at_ms=now_ms, lifted_by_id=by_id)
+
+
+@dataclass(frozen=True, slots=True)
+class LimitDecision:
+    """What became of a request for one limit."""
+
+    name: str
+    act: Act
+    state: LimitState
+
+
+@transaction.atomic
+def limits_set(
+    *, user_id: UUID, wanted: Mapping[str, int | None], now_ms: int, wait_ms: int = LOOSEN_WAIT_MS
+) -> list[LimitDecision]:
+    """Set own limits: what protects applies at once, what loosens waits and is confirmed (rules, section 12).
+
+    :param wanted: by the limit's name: minor units of the real wallet's currency, a count, or minutes; None for none
+    :param wait_ms: how long a loosening waits before it can be confirmed
+    :return: what became of each, in the order of :data:`accounts.limits.LIMITS`
+    """
+    User.objects.select_for_update(no_key=True).get(pk=user_id)
+    rows = {row.name: row for row in Limit.objects.filter(user_id=user_id)}
+    decided = []
+    for name in (name for name in LIMITS if name in wanted):
+        row = rows.setdefault(name, Limit(user_id=user_id, name=name))
+        old = row.state
+        state, act = limit_decided(old, wanted=wanted[name], now_ms=now_ms, wait_ms=wait_ms)
+        decided.append(LimitDecision(name, act, state))
+        if act not in UNCHANGED:
+            row.state, row.set_at_ms = state, now_ms
+            row.save()
+            _limit_change_record(row, old, act, now_ms)
+    User.objects.filter(pk=user_id).update(limits_set=any(row.value is not None for row in rows.values()))
+    return decided
+
+
+def _limit_change_record(row: Limit, old: LimitState, act: Act, now_ms: int) -> None:
+    waits = row.state.loosening
+    LimitChange.objects.create(
+        user_id=row.user_id,
+        name=row.name,
+        act=act,
+        old_value=old.value,
+        new_value=row.value if waits is None else waits.value,
+        confirm_from_ms=row.pending_from_ms,
+        at_ms=now_ms,
+    )
+
+
+@transaction.atomic
+def break_begin(*, user_id: UUID, days: int, now_ms: int) -> int:
+    """Stop a user's own trading for some days, at once; nobody can end it early.
+
+    :return: its end in Unix milliseconds
+    :raises Problem: ``limit.break_shorter`` when a break that runs already ends later
+    """
+    user = User.objects.select_for_update(no_key=True).get(pk=user_id)
+    until_ms = break_end_ms(days=days, now_ms=now_ms)
+    if user.break_until_ms is not None and until_ms <= user.break_until_ms:
+        raise errors.break_shorter(user.break_until_ms)
+    _break_record(user_id, "break", user.break_until_ms, until_ms, now_ms)
+    User.objects.filter(pk=user_id).update(break_until_ms=until_ms)
+    return until_ms
+
+
+@transaction.atomic
+def exclusion_begin(*, user_id: UUID, months: int, now_ms: int) -> int:
+    """Exclude a user from trading for some months, at once; nobody can end it early.
+
+    :return: its end in Unix milliseconds
+    :raises Problem: ``limit.exclusion_shorter`` when an exclusion that runs already ends later
+    """
+    user = User.objects.select_for_update(no_key=True).get(pk=user_id)
+    until_ms = exclusion_end_ms(months=months, now_ms=now_ms)
+    if user.excluded_until_ms is not None and until_ms <= user.excluded_until_ms:
+        raise errors.exclusion_shorter(user.excluded_until_ms)
+    _break_record(user_id, "exclusion", user.excluded_until_ms, until_ms, now_ms)
+    User.objects.filter(pk=user_id).update(excluded_until_ms=until_ms)
+    return until_ms
+
+
+def _break_record(user_id: UUID, name: str, old_ms: int | None, until_ms: int, now_ms: int) -> None:
+    LimitChange.objects.create(
+        user_id=user_id, name=name, act=Act.SET, old_value=old_ms, new_value=until_ms, at_ms=now_ms
+    )
 
 
 def token_create(
@@ -115,11 +236,15 @@ def token_create(
     ledgers: Collection[str] | None = None,
     ips: Sequence[str] = (),
     expires_at_ms: int | None = None,
+    stake_day_cap: int | None = None,
+    loss_day_cap: int | None = None,
 ) -> tuple[ApiToken, str]:
     """Create an API token and return it with its secret, which is kept nowhere.
 
     :param ledgers: None for all
     :param ips: addresses or CIDR networks it may be used from; none for everywhere
+    :param stake_day_cap: the most that its orders may stake in 24 hours, in minor units; None for no cap
+    :param loss_day_cap: the most that its orders may lose in 24 hours, in minor units; None for no cap
     :raises ValueError: with what is wrong with the terms
     """
     if not scopes or set(scopes) - set(SCOPES):
@@ -128,6 +253,8 @@ def token_create(
         raise ValueError(f"ledgers must be some of {', '.join(LEDGERS)}")
     if expires_at_ms is not None and expires_at_ms <= now_ms:
         raise ValueError("the expiry must lie ahead")
+    if any(cap is not None and cap <= 0 for cap in (stake_day_cap, loss_day_cap)):
+        raise ValueError("a cap must be above zero")
     prefix = secrets.token_hex(4)
     secret = f"fs_{prefix}_{secrets.token_hex(32)}"
     token = ApiToken.objects.create(
@@ -141,6 +268,8 @@ def token_create(
         ips=[str(network_parsed(text)) for text in ips],
         created_at_ms=now_ms,
         expires_at_ms=expires_at_ms,
+        stake_day_cap=stake_day_cap,
+        loss_day_cap=loss_day_cap,
     )
     return token, secret
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from django.urls import path
 
-from accounts.api import MeView, TokensView, TokenView
+from accounts.api import TokensView, TokenView
 
 urlpatterns = [
-    path("me", MeView.as_view(), name="me"),
     path("tokens", TokensView.as_view(), name="tokens"),
     path("tokens/<uuid:token_id>", TokenView.as_view(), name="token"),
 ]

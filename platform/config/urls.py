@@ -16,8 +16,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.api import MeView
 from config import health
 from kernel.clock import rfc3339, wall_ms
+from trading.limits_api import limits_of_caller
 
 
 @ensure_csrf_cookie
@@ -40,11 +42,13 @@ class TimeView(APIView):
 
 _api: list[URLPattern | URLResolver] = [
     path("time", TimeView.as_view()),
+    path("me", MeView.as_view(limits_of=limits_of_caller), name="me"),
     path("", include("accounts.urls")),
     path("", include("ledger.urls")),
     path("", include("realtime.urls")),
     path("", include("quotes.urls")),
     path("", include("trading.urls")),
+    path("", include("trading.limits_urls")),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

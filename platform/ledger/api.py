@@ -38,7 +38,7 @@ class WalletSerializer(serializers.Serializer[Any]):
 
 
 class EntrySerializer(serializers.Serializer[Any]):
-    """One line of a statement; ``amount`` is signed."""
+    """One line of a statement; ``amount`` is signed, ``note`` is why money was moved by hand, null else."""
 
     no = serializers.IntegerField()
     at = serializers.DateTimeField()
@@ -47,6 +47,7 @@ class EntrySerializer(serializers.Serializer[Any]):
     amount = serializers.CharField()
     balance_after = serializers.CharField()
     reference = serializers.UUIDField()
+    note = serializers.CharField(allow_null=True)
 
 
 class EntryPageSerializer(serializers.Serializer[Any]):
@@ -158,6 +159,7 @@ def _entry_document(row: selectors.StatementRow, currency: str) -> dict[str, obj
         "amount": format_minor(row.amount, currency),
         "balance_after": format_minor(row.balance_after, currency),
         "reference": row.reference,
+        "note": row.note,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import sha256
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 REAL = "real"
@@ -34,6 +35,46 @@ class Family(StrEnum):
     DEMO_GRANT = "demo.grant"
     DEMO_REFILL = "demo.refill"
     ADJUSTMENT = "adjustment"
+
+
+class ReasonCode(StrEnum):
+    """Why money is moved by hand."""
+
+    GOODWILL = "goodwill"
+    CORRECTION = "correction"
+    BUST = "bust"
+    PRIZE = "prize"
+    BONUS = "bonus"
+    OTHER = "other"
+
+
+class RequestState(StrEnum):
+    """Where a request for an adjustment stands; every state but the first is final."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+
+
+class AdjustmentOrigin(StrEnum):
+    """By what right money was moved by hand."""
+
+    DEVELOPMENT = "development"
+    APPROVED = "approved"
+
+
+# How long a request waits for a second person.
+REQUEST_LIFETIME_MS = 86_400_000
+
+
+def payload_hash(*, account_id: UUID, amount: int, reason_code: str, note: str) -> bytes:
+    """Return what an approval is bound to: SHA-256 over account, amount in minor units, reason code and note.
+
+    The note comes last, so that nothing in it can pass for another part. The table computes the same.
+    """
+    return sha256(f"{account_id}|{amount}|{reason_code}|{note}".encode()).digest()
 
 
 def house_account_id(book: str, currency: str, kind: AccountKind, stripe: int = 0) -> UUID:

@@ -1,10 +1,133 @@
-"""Invariants of the ledger as queries: each returns the count of its violations."""
+"""Invariants of the ledger as queries: each returns the count of its violations.
+
+``CHECKS`` start from the last checkpoints and read what is newer; ``FULL_CHECKS`` have the same names, read every
+transfer, and recompute the checkpoints themselves.
+"""
 
 from __future__ import annotations
 
-CHECKS: dict[str, str] = {
+from django.conf import settings
+
+from ledger.statements import CHECKPOINT_NEWEST, NEWER, entry_bytes
+
+
+def adjustments_approved(*, development: bool) -> str:
+    """Return the check that a second person approved each adjustment and that each approval moved its money.
+
+    Few transfers are adjustments and an index names them, so that it reads all of them in either form.
+
+    :param development: whether adjustments without a second person count as sound
+    """
+    alone = "true" if development else "false"
+    return f"""
+        SELECT (
+            SELECT count(*) FROM ledger_transfer t
+            LEFT JOIN ledger_adjustment a ON a.id = t.reference
+            LEFT JOIN ledger_adjustment_request r ON r.id = a.request_id
+            WHERE t.family = 'adjustment' AND NOT coalesce(
+                t.amount = abs(a.amount)
+                AND a.account_id = CASE WHEN a.amount > 0 THEN t.credit_account_id ELSE t.debit_account_id END
+                AND CASE WHEN a.origin = 'development' THEN {alone} ELSE
+                    r.state = 'approved' AND r.decided_by_id <> r.requested_by_id
+                    AND r.decided_at_ms < r.expires_at_ms
+                    AND (r.account_id, r.amount, r.note) = (a.account_id, a.amount, a.reason)
+                    AND r.payload_hash = sha256(convert_to(
+                        r.account_id::text || '|' || r.amount::text || '|' || r.reason_code || '|' || r.note, 'UTF8'))
+                END, false)
+        ) + (
+            SELECT count(*) FROM ledger_adjustment_request r WHERE r.state = 'approved' AND NOT EXISTS (
+                SELECT FROM ledger_transfer t WHERE t.family = 'adjustment' AND t.reference = r.id)
+        )"""
+
+
+def _places(newer: str) -> str:
+    return f"""
+        SELECT count(*) FROM ledger_transfer t
+        JOIN ledger_account d ON d.id = t.debit_account_id
+        JOIN ledger_account c ON c.id = t.credit_account_id
+        WHERE ((d.book, d.currency) <> (t.book, t.currency) OR (c.book, c.currency) <> (t.book, t.currency))
+          AND {newer}"""
+
+
+def _ways(newer: str) -> str:
+    return f"""
+        SELECT count(*) FROM ledger_transfer t
+        WHERE NOT (family IN ('order.stake', 'order.close', 'order.profit')
+                   OR (family IN ('demo.grant', 'demo.refill') AND book = 'demo')
+                   OR (family = 'adjustment' AND book = 'real'))
+          AND {newer}"""
+
+
+_FUNDS = "I-02 balances equal money in minus money out"
+_CHAIN = "I-03 entries follow one another, gap-free and never below zero"
+_SUMS = "I-05 stored balance equals the sum of its entries"
+_PLACES = "I-06 no transfer crosses books or currencies"
+_WAYS = "I-08 money enters each book only in its own ways"
+
+# Where each guarded account stood at its last checkpoint, or at nought, and its entries since then by number.
+# OFFSET 0 keeps the planner from reading the whole table and joining it: each account asks its own index.
+_SINCE = f"""
+        WITH mark AS (
+            SELECT a.id, a.balance, a.entry_no, coalesce(c.entry_no, 0) AS no, coalesce(c.balance, 0) AS after
+            FROM ledger_account a LEFT JOIN LATERAL ({CHECKPOINT_NEWEST.format(account="a.id")}) c ON true
+            WHERE a.owner_id IS NOT NULL
+        ), entry AS (
+            SELECT mark.id, mark.no AS mark_no, mark.after AS mark_after, e.* FROM mark CROSS JOIN LATERAL (
+                SELECT debit_no AS no, -amount AS amount, debit_after AS after
+                FROM ledger_transfer WHERE debit_account_id = mark.id AND debit_no > mark.no
+                UNION ALL
+                SELECT credit_no, amount, credit_after
+                FROM ledger_transfer WHERE credit_account_id = mark.id AND credit_no > mark.no OFFSET 0
+            ) e
+        )"""
+
+_ALWAYS: dict[str, str] = {
+    "I-04 every user account has its floor": """
+        SELECT CASE WHEN EXISTS (
+            SELECT FROM pg_constraint WHERE conname = 'ledger_account_guarded' AND contype = 'c' AND convalidated
+        ) THEN 0 ELSE 1 END""",
+    "I-07 transfers are append-only": """
+        SELECT count(*) FROM (VALUES
+            ('ledger_transfer_append_only'), ('ledger_transfer_no_truncate'), ('ledger_transfer_adjustment_told'),
+            ('ledger_adjustment_append_only'), ('ledger_adjustment_no_truncate'), ('ledger_adjustment_approved'),
+            ('ledger_request_frozen'), ('ledger_request_kept'), ('ledger_request_no_truncate'),
+            ('ledger_checkpoint_append_only'), ('ledger_checkpoint_no_truncate')) AS needed(name)
+        WHERE NOT EXISTS (SELECT FROM pg_trigger WHERE tgname = needed.name AND tgenabled <> 'D')""",
+    "I-32 a second person approved every adjustment": adjustments_approved(development=settings.DEVELOPMENT),
+}
+
+CHECKS: dict[str, str] = _ALWAYS | {
+    # What users hold and what the house holds, from its checkpoints on, is nothing together.
+    _FUNDS: f"""
+        WITH part AS (
+            SELECT book, currency, balance AS amount FROM ledger_account WHERE owner_id IS NOT NULL
+            UNION ALL
+            SELECT a.book, a.currency, c.balance
+            FROM ledger_account a CROSS JOIN LATERAL ({CHECKPOINT_NEWEST.format(account="a.id")}) c
+            WHERE a.owner_id IS NULL
+            UNION ALL
+            SELECT t.book, t.currency, CASE WHEN t.debit_no IS NULL THEN -t.amount ELSE 0 END
+                                     + CASE WHEN t.credit_no IS NULL THEN t.amount ELSE 0 END
+            FROM ledger_transfer t WHERE {NEWER}
+        )
+        SELECT count(*) FROM (SELECT FROM part GROUP BY book, currency HAVING sum(amount) <> 0) AS unbalanced""",
+    _CHAIN: f"""{_SINCE}, step AS (
+            SELECT no, amount, after,
+                   coalesce(lag(no) OVER w, mark_no) AS no_before,
+                   coalesce(lag(after) OVER w, mark_after) AS after_before
+            FROM entry WINDOW w AS (PARTITION BY id ORDER BY no)
+        )
+        SELECT count(*) FROM step WHERE no <> no_before + 1 OR after <> after_before + amount OR after < 0""",
+    _SUMS: f"""{_SINCE}, moved AS (SELECT id, sum(amount) AS amount, count(*) AS entries FROM entry GROUP BY id)
+        SELECT count(*) FROM mark LEFT JOIN moved USING (id)
+        WHERE balance <> after + coalesce(amount, 0) OR entry_no <> no + coalesce(entries, 0)""",
+    _PLACES: _places(NEWER),
+    _WAYS: _ways(NEWER),
+}
+
+FULL_CHECKS: dict[str, str] = _ALWAYS | {
     # Guarded balances of a book and currency are what the unguarded accounts gave, less what they took.
-    "I-02 balances equal money in minus money out": """
+    _FUNDS: """
         WITH held AS (
             SELECT book, currency, sum(balance) AS total FROM ledger_account WHERE owner_id IS NOT NULL GROUP BY 1, 2
         ), moved AS (
@@ -18,7 +141,7 @@ CHECKS: dict[str, str] = {
         )
         SELECT count(*) FROM held FULL JOIN moved USING (book, currency)
         WHERE coalesce(held.total, 0) <> coalesce(moved.total, 0)""",
-    "I-03 entries follow one another, gap-free and never below zero": """
+    _CHAIN: """
         WITH entry AS (
             SELECT debit_account_id AS account, debit_no AS no, -amount AS amount, debit_after AS after
             FROM ledger_transfer WHERE debit_no IS NOT NULL
@@ -31,27 +154,58 @@ CHECKS: dict[str, str] = {
             FROM entry WINDOW w AS (PARTITION BY account ORDER BY no)
         )
         SELECT count(*) FROM step WHERE no <> no_before + 1 OR after <> after_before + amount OR after < 0""",
-    "I-04 every user account has its floor": """
-        SELECT CASE WHEN EXISTS (
-            SELECT FROM pg_constraint WHERE conname = 'ledger_account_guarded' AND contype = 'c' AND convalidated
-        ) THEN 0 ELSE 1 END""",
-    "I-05 stored balance equals the sum of its entries": """
-        SELECT count(*) FROM ledger_account a WHERE owner_id IS NOT NULL AND (
-            balance <> (SELECT coalesce(sum(amount), 0) FROM ledger_transfer WHERE credit_account_id = a.id)
-                     - (SELECT coalesce(sum(amount), 0) FROM ledger_transfer WHERE debit_account_id = a.id)
-            OR entry_no <> (SELECT count(*) FROM ledger_transfer WHERE credit_account_id = a.id)
-                         + (SELECT count(*) FROM ledger_transfer WHERE debit_account_id = a.id))""",
-    "I-06 no transfer crosses books or currencies": """
-        SELECT count(*) FROM ledger_transfer t
-        JOIN ledger_account d ON d.id = t.debit_account_id
-        JOIN ledger_account c ON c.id = t.credit_account_id
-        WHERE (d.book, d.currency) <> (t.book, t.currency) OR (c.book, c.currency) <> (t.book, t.currency)""",
-    "I-07 transfers are append-only": """
-        SELECT count(*) FROM (VALUES ('ledger_transfer_append_only'), ('ledger_transfer_no_truncate')) AS needed(name)
-        WHERE NOT EXISTS (SELECT FROM pg_trigger WHERE tgname = needed.name AND tgenabled <> 'D')""",
-    "I-08 money enters each book only in its own ways": """
-        SELECT count(*) FROM ledger_transfer
-        WHERE NOT (family IN ('order.stake', 'order.close', 'order.profit')
-                   OR (family IN ('demo.grant', 'demo.refill') AND book = 'demo')
-                   OR (family = 'adjustment' AND book = 'real'))""",
+    _SUMS: """
+        WITH moved AS (
+            SELECT account, sum(amount) AS amount, count(*) AS entries FROM (
+                SELECT debit_account_id AS account, -amount AS amount FROM ledger_transfer
+                UNION ALL SELECT credit_account_id, amount FROM ledger_transfer) AS entry
+            GROUP BY account
+        )
+        SELECT count(*) FROM ledger_account a LEFT JOIN moved ON moved.account = a.id
+        WHERE owner_id IS NOT NULL AND (balance <> coalesce(amount, 0) OR entry_no <> coalesce(entries, 0))""",
+    _PLACES: _places("true"),
+    # Each checkpoint follows from the one before it and the entries in between; the house's totals from all before.
+    "I-07 checkpoints recompute from the transfers": f"""
+        WITH step AS (
+            SELECT c.*, a.owner_id IS NOT NULL AS guarded,
+                   (c.day + 1 - DATE '1970-01-01')::bigint * 86400000 AS until_ms,
+                   coalesce(lag(c.entry_no) OVER w, 0) AS no_before,
+                   coalesce(lag(c.hash) OVER w, sha256('')) AS hash_before
+            FROM ledger_checkpoint c JOIN ledger_account a ON a.id = c.account_id
+            WINDOW w AS (PARTITION BY c.account_id ORDER BY c.day)
+        ), house_day AS (
+            SELECT account, day, sum(amount) AS amount FROM (
+                SELECT debit_account_id AS account, at_ms / 86400000 AS day, -amount AS amount
+                FROM ledger_transfer WHERE debit_no IS NULL
+                UNION ALL
+                SELECT credit_account_id, at_ms / 86400000, amount FROM ledger_transfer WHERE credit_no IS NULL
+            ) AS entry GROUP BY account, day
+        ), house AS (
+            SELECT step.account_id, step.day, sum(house_day.amount) AS balance
+            FROM step LEFT JOIN house_day ON account = account_id AND house_day.day < until_ms / 86400000
+            WHERE NOT guarded GROUP BY step.account_id, step.day
+        )
+        SELECT count(*) FROM step
+        LEFT JOIN house USING (account_id, day)
+        LEFT JOIN LATERAL (
+            SELECT count(*) AS entries, max(after) FILTER (WHERE no = step.entry_no) AS balance,
+                   string_agg(packed, ''::bytea ORDER BY no) AS packed
+            FROM (
+                SELECT debit_no AS no, debit_after AS after, {entry_bytes("debit", "credit")} AS packed
+                FROM ledger_transfer
+                WHERE debit_account_id = step.account_id AND debit_no > step.no_before AND debit_no <= step.entry_no
+                UNION ALL
+                SELECT credit_no, credit_after, {entry_bytes("credit", "debit")}
+                FROM ledger_transfer
+                WHERE credit_account_id = step.account_id AND credit_no > step.no_before AND credit_no <= step.entry_no
+            ) AS entry
+        ) AS made ON step.guarded
+        WHERE step.previous_hash <> step.hash_before OR step.guarded <> (step.entry_no IS NOT NULL)
+           OR CASE WHEN step.guarded
+              THEN (made.balance, made.entries, step.hash) IS DISTINCT FROM
+                   (step.balance, step.entry_no - step.no_before, sha256(step.previous_hash || made.packed))
+              ELSE (house.balance, step.hash) IS DISTINCT FROM
+                   (step.balance, sha256(step.previous_hash || int8send(step.until_ms) || int8send(step.balance)))
+              END""",
+    _WAYS: _ways("true"),
 }

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
 from kernel import db
 from ledger import statements
 from ledger.domain import GuardedBalance
-from ledger.models import Account
+from ledger.models import Account, AdjustmentRequest, Checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class WalletRow:
 
 @dataclass(frozen=True, slots=True)
 class StatementRow:
-    """One line of a wallet's statement; ``amount`` is signed."""
+    """One line of a wallet's statement; ``amount`` is signed, ``note`` tells why money was moved by hand."""
 
     no: int
     at_ms: int
@@ -48,6 +49,7 @@ class StatementRow:
     amount: int
     balance_after: int
     reference: UUID
+    note: str | None
 
 
 def wallet_states(wallet_ids: Iterable[UUID]) -> dict[UUID, WalletState]:
@@ -86,7 +88,7 @@ def wallet_by_email(*, email: str, book: str) -> UUID | None:
 
 
 _STATEMENT = """
-SELECT no, at_ms, family, kind, amount, after, reference FROM (
+SELECT no, entry.at_ms, family, kind, entry.amount, after, reference, adjustment.reason FROM (
     (SELECT debit_no AS no, at_ms, family, kind, -amount AS amount, debit_after AS after, reference
      FROM ledger_transfer WHERE debit_account_id = %(account)s AND debit_no < %(before)s
      ORDER BY debit_no DESC LIMIT %(limit)s)
@@ -94,7 +96,9 @@ SELECT no, at_ms, family, kind, amount, after, reference FROM (
     (SELECT credit_no, at_ms, family, kind, amount, credit_after, reference
      FROM ledger_transfer WHERE credit_account_id = %(account)s AND credit_no < %(before)s
      ORDER BY credit_no DESC LIMIT %(limit)s)
-) AS entries ORDER BY no DESC LIMIT %(limit)s"""
+) AS entry
+LEFT JOIN ledger_adjustment AS adjustment ON family = 'adjustment' AND adjustment.id = reference
+ORDER BY no DESC LIMIT %(limit)s"""
 
 
 def statement(*, account_id: UUID, before_no: int | None, limit: int) -> list[StatementRow]:
@@ -103,16 +107,33 @@ def statement(*, account_id: UUID, before_no: int | None, limit: int) -> list[St
     return [StatementRow(*row) for row in db.rows(_STATEMENT, params)]
 
 
-_HOUSE_TOTAL = """
-SELECT coalesce((SELECT sum(amount) FROM ledger_transfer WHERE credit_account_id = ANY(%(ids)s)), 0)
-     - coalesce((SELECT sum(amount) FROM ledger_transfer WHERE debit_account_id = ANY(%(ids)s)), 0)"""
-
-
 def house_total(account_ids: Iterable[UUID]) -> int:
     """Return the balance of accounts that keep none: all that reached them less all that left, in minor units.
 
-    It reads every transfer of theirs; for pages that are seldom asked for.
+    It reads their last checkpoints, and every transfer since; for pages that are seldom asked for.
     """
-    found = db.row(_HOUSE_TOTAL, {"ids": list(account_ids)})
+    found = db.row(statements.HOUSE_TOTAL, {"ids": list(account_ids)})
     assert found is not None
     return int(found[0])
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointRow:
+    """Where an account stood when a UTC day ended; the balance in minor units."""
+
+    day: date
+    entry_no: int | None
+    balance: int
+    hash: bytes
+
+
+def checkpoints_of(account_id: UUID, *, limit: int) -> list[CheckpointRow]:
+    """Return the newest checkpoints of an account."""
+    found = Checkpoint.objects.filter(account_id=account_id).order_by("-day")[:limit]
+    return [CheckpointRow(row.day, row.entry_no, row.balance, bytes(row.hash)) for row in found]
+
+
+def request_hash(request_id: UUID) -> bytes | None:
+    """Return the payload hash that an approval of a request has to name, or None when there is no such request."""
+    found = AdjustmentRequest.objects.filter(pk=request_id).values_list("payload_hash", flat=True).first()
+    return None if found is None else bytes(found)

@@ -18,6 +18,7 @@ from ledger.domain import (
     DEMO,
     REAL,
     AccountKind,
+    AdjustmentOrigin,
     Family,
     GuardedBalance,
     InsufficientFundsError,
@@ -155,17 +156,35 @@ def _demo_set(*, wallet_id: UUID, reference: UUID, family: Family) -> WalletStat
 
 @transaction.atomic
 def balance_adjust(*, wallet_id: UUID, amount: int, reason: str) -> WalletState:
-    """Move money into (positive) or out of (negative) a real wallet by a journal pair that its owner sees.
+    """Move money into (positive) or out of (negative) a real wallet without a second person, in development only.
 
     :param amount: minor units, not zero
+    :raises Problem: ``adjustment.needs_request`` outside development, ``wallet.unknown``,
+        ``wallet.insufficient_funds``
+    """
+    if not settings.DEVELOPMENT:
+        raise errors.adjustment_needs_request()
+    return adjustment_post(
+        Adjustment(
+            account_id=wallet_id, amount=amount, reason=reason, at_ms=_now_ms(), origin=AdjustmentOrigin.DEVELOPMENT
+        )
+    )
+
+
+def adjustment_post(adjustment: Adjustment) -> WalletState:
+    """Move what an adjustment says by a journal pair that the wallet's owner sees.
+
+    The caller answers for the right to it: :func:`ledger.adjustments.adjustment_approve`, or development.
+
     :raises Problem: ``wallet.unknown``, ``wallet.insufficient_funds``
     """
+    wallet_id, amount = adjustment.account_id, adjustment.amount
     wallets_lock([wallet_id])
     wallets = wallet_states([wallet_id])
     if wallet_id not in wallets:
         raise errors.wallet_unknown()
     state = wallets[wallet_id]
-    adjustment = Adjustment.objects.create(account_id=wallet_id, amount=amount, reason=reason, at_ms=_now_ms())
+    adjustment.save(force_insert=True)
     house = house_account_id(state.book, state.currency, AccountKind.ADJUSTMENT)
     debit, credit = (house, wallet_id) if amount > 0 else (wallet_id, house)
     kind = "credit" if amount > 0 else "debit"

@@ -48,3 +48,90 @@ FROM unnest(%(ids)s::uuid[], %(entry_ids)s::uuid[], %(families)s::text[], %(kind
             %(debits)s::uuid[], %(credits)s::uuid[], %(amounts)s::bigint[], %(books)s::text[], %(currencies)s::text[],
             %(debit_nos)s::bigint[], %(debit_afters)s::bigint[], %(credit_nos)s::bigint[],
             %(credit_afters)s::bigint[])"""
+
+
+# --- checkpoints ----------------------------------------------------------------------------------
+
+CHECKPOINT_NEWEST = """
+SELECT entry_no, balance, hash FROM ledger_checkpoint WHERE account_id = {account} ORDER BY day DESC LIMIT 1"""
+
+# The instant up to which all accounts are held fast: the end of the newest day that has a checkpoint.
+CHECKED_UNTIL_MS = """
+(SELECT coalesce((max(day) + 1 - DATE '1970-01-01')::bigint * 86400000, 0) FROM ledger_checkpoint)"""
+
+# A span with two ends is taken for a narrow one, so that the plan reads the index on time and not the whole table.
+NEWER = f"at_ms >= {CHECKED_UNTIL_MS} AND at_ms < 9000000000000000"
+
+
+def entry_bytes(side: str, other: str) -> str:
+    """Return the SQL of one entry's canonical bytes, 104 of them: what the hash of a checkpoint is made of.
+
+    :param side: ``debit`` or ``credit``, the account's own side; ``other`` is the opposite one
+    """
+    amount = "-amount" if side == "debit" else "amount"
+    return (
+        f"int8send({side}_no) || int8send({amount}) || int8send({side}_after) || uuid_send(id)"
+        f" || uuid_send({other}_account_id) || convert_to(rpad(family, 24), 'UTF8') || int8send(at_ms)"
+    )
+
+
+# Of each guarded account that moved: all entries after its last checkpoint, up to its last one before the day's end.
+# They are taken by number, so that a clock that once went back leaves no entry out.
+CHECKPOINTS_GUARDED = f"""
+INSERT INTO ledger_checkpoint (account_id, day, entry_no, balance, hash, previous_hash, made_at_ms)
+WITH moved AS (
+    SELECT account, max(no) AS no FROM (
+        SELECT debit_account_id AS account, debit_no AS no FROM ledger_transfer
+        WHERE debit_no IS NOT NULL AND at_ms >= %(from_ms)s AND at_ms < %(until_ms)s
+        UNION ALL
+        SELECT credit_account_id, credit_no FROM ledger_transfer
+        WHERE credit_no IS NOT NULL AND at_ms >= %(from_ms)s AND at_ms < %(until_ms)s
+    ) AS entry GROUP BY account
+), mark AS (
+    SELECT moved.account, moved.no AS no_last, coalesce(c.entry_no, 0) AS no_before,
+           coalesce(c.hash, sha256('')) AS hash_before
+    FROM moved LEFT JOIN LATERAL ({CHECKPOINT_NEWEST.format(account="moved.account")}) AS c ON true
+)
+SELECT account, %(day)s::date, no_last, max(after) FILTER (WHERE no = no_last),
+       sha256(hash_before || string_agg(packed, ''::bytea ORDER BY no)), hash_before, %(made_at_ms)s
+FROM mark CROSS JOIN LATERAL (
+    SELECT debit_no AS no, debit_after AS after, {entry_bytes("debit", "credit")} AS packed
+    FROM ledger_transfer
+    WHERE debit_account_id = mark.account AND debit_no > mark.no_before AND debit_no <= mark.no_last
+    UNION ALL
+    SELECT credit_no, credit_after, {entry_bytes("credit", "debit")}
+    FROM ledger_transfer
+    WHERE credit_account_id = mark.account AND credit_no > mark.no_before AND credit_no <= mark.no_last OFFSET 0
+) AS entry
+GROUP BY account, no_last, hash_before"""
+
+CHECKPOINTS_HOUSE = f"""
+INSERT INTO ledger_checkpoint (account_id, day, entry_no, balance, hash, previous_hash, made_at_ms)
+WITH moved AS (
+    SELECT account, sum(amount) AS amount FROM (
+        SELECT debit_account_id AS account, -amount AS amount FROM ledger_transfer
+        WHERE debit_no IS NULL AND at_ms >= %(from_ms)s AND at_ms < %(until_ms)s
+        UNION ALL
+        SELECT credit_account_id, amount FROM ledger_transfer
+        WHERE credit_no IS NULL AND at_ms >= %(from_ms)s AND at_ms < %(until_ms)s
+    ) AS entry GROUP BY account
+), total AS (
+    SELECT moved.account, (coalesce(c.balance, 0) + moved.amount)::bigint AS balance,
+           coalesce(c.hash, sha256('')) AS hash_before
+    FROM moved LEFT JOIN LATERAL ({CHECKPOINT_NEWEST.format(account="moved.account")}) AS c ON true
+)
+SELECT account, %(day)s::date, NULL, balance,
+       sha256(hash_before || int8send(%(until_ms)s::bigint) || int8send(balance)), hash_before, %(made_at_ms)s
+FROM total"""
+
+# A transaction that began before the day's end may still bring a transfer of that day.
+OLDER_TRANSACTIONS = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+  AND xact_start < to_timestamp(%(until_ms)s::bigint / 1000)"""
+
+HOUSE_TOTAL = f"""
+SELECT coalesce((SELECT sum(newest.balance) FROM unnest(%(ids)s::uuid[]) AS wanted(id)
+                 CROSS JOIN LATERAL ({CHECKPOINT_NEWEST.format(account="wanted.id")}) AS newest), 0)
+     + coalesce((SELECT sum(amount) FROM ledger_transfer WHERE credit_account_id = ANY(%(ids)s) AND {NEWER}), 0)
+     - coalesce((SELECT sum(amount) FROM ledger_transfer WHERE debit_account_id = ANY(%(ids)s) AND {NEWER}), 0)"""

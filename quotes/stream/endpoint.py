@@ -3,31 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 
-from django.db import Error as DatabaseFailure
-
-from kernel.errors import Problem
-from kernel.ids import uuid7
-from kernel.metrics import count
-from quotes.stream.hub import Hub, hub
-from quotes.stream.messages import (
-    FRAME_BYTES_MAX,
-    SUBSCRIPTIONS_MAX,
-    ClientFrame,
-    FrameError,
-    answer_error,
-    answer_ok,
-    answer_pong,
-    frame_decoded,
-    subscription_limit,
-    symbols_unknown,
-)
-from quotes.stream.sockets import CLOSE_POLICY, CLOSE_TOO_BIG, CLOSE_UNSUPPORTED, Socket
-
-FRAMES_PER_S = 50
-FRAMES_BURST = 200
+from quotes.stream.conversation import Conversation
+from quotes.stream.hub import hub
+from quotes.stream.sockets import AsgiSocket
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -37,83 +17,17 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     await send({"type": "websocket.accept"})
     reader = asyncio.current_task()
     assert reader is not None
-    socket = Socket(send, reader=reader)
+    socket = AsgiSocket(send, reader=reader)
     market = hub()
     market.attach(socket)
+    conversation = Conversation(market, socket)
     try:
-        await _Conversation(market, socket).run(receive)
+        while (message := await receive())["type"] != "websocket.disconnect":
+            if not socket.closing:
+                await conversation.hear(message.get("text"))
     except asyncio.CancelledError:
         if not socket.closing:
             raise
     finally:
         market.detach(socket)
         await socket.end()
-
-
-class _Conversation:
-    """What a client asks, one frame after the other."""
-
-    def __init__(self, market: Hub, socket: Socket) -> None:
-        self._market = market
-        self._socket = socket
-        self._request_id = str(uuid7())
-        self._budget = float(FRAMES_BURST)
-        self._budget_at_s = time.monotonic()
-
-    async def run(self, receive: Any) -> None:
-        """Answer frames until the client goes."""
-        while (message := await receive())["type"] != "websocket.disconnect":
-            if not self._socket.closing:
-                await self._hear(message.get("text"))
-
-    async def _hear(self, text: str | None) -> None:
-        if text is None:
-            self._socket.finish(CLOSE_UNSUPPORTED)
-        elif len(text) > FRAME_BYTES_MAX or len(text.encode()) > FRAME_BYTES_MAX:
-            self._socket.finish(CLOSE_TOO_BIG)
-        elif not self._within_budget():
-            self._socket.finish(CLOSE_POLICY)
-        else:
-            await self._obey(text)
-
-    async def _obey(self, text: str) -> None:
-        try:
-            frame = frame_decoded(text)
-        except FrameError as refused:
-            self._refuse(refused.frame_id, refused.problem)
-            return
-        if frame.type == "ping":
-            self._socket.reply(answer_pong(frame.id))
-        elif frame.type == "unsubscribe":
-            self._market.unwatch(self._socket, set(frame.symbols or ()))
-            self._socket.reply(answer_ok(frame.id))
-        else:
-            await self._subscribe(frame)
-
-    async def _subscribe(self, frame: ClientFrame) -> None:
-        asked = dict.fromkeys(frame.symbols or ())
-        try:
-            known = await self._market.known(set(asked))
-        except DatabaseFailure:
-            count("quotes_look_failures")
-            self._refuse(frame.id, Problem("unavailable", status=503, title="Quotes are not available just now."))
-            return
-        if len(self._socket.watched | known) > SUBSCRIPTIONS_MAX:
-            self._refuse(frame.id, subscription_limit())
-            return
-        if len(known) < len(asked):
-            self._refuse(frame.id, symbols_unknown(symbol for symbol in asked if symbol not in known))
-        else:
-            self._socket.reply(answer_ok(frame.id))
-        if known and not self._socket.closing:
-            self._market.watch(self._socket, known)
-
-    def _refuse(self, frame_id: Any, problem: Problem) -> None:
-        self._socket.reply(answer_error(frame_id, problem, request_id=self._request_id))
-
-    def _within_budget(self) -> bool:
-        now_s = time.monotonic()
-        self._budget = min(FRAMES_BURST, self._budget + (now_s - self._budget_at_s) * FRAMES_PER_S)
-        self._budget_at_s = now_s
-        self._budget -= 1
-        return self._budget >= 0

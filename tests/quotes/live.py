@@ -1,4 +1,4 @@
-"""The whole web application on loopback, as its own process, on the test database."""
+"""The servers of ``/ws/quotes/`` on loopback, each as its own process, on the test database."""
 
 from __future__ import annotations
 
@@ -19,14 +19,29 @@ from websockets.sync.client import ClientConnection, connect
 from tests.realtime.live import hear, say
 from tests.support import eventually
 
-_SERVER = ("--ws", "websockets-sansio", "--log-level", "warning", "--no-access-log", "--timeout-graceful-shutdown", "1")
+_ROOT = Path(__file__).resolve().parents[2]
+_UVICORN = (
+    "--ws",
+    "websockets-sansio",
+    "--log-level",
+    "warning",
+    "--no-access-log",
+    "--timeout-graceful-shutdown",
+    "1",
+)
+# By server: the platform's ASGI application, and the gateway of its own.
+SERVERS: dict[str, tuple[str, ...]] = {
+    "asgi": ("-m", "uvicorn", "config.asgi:application", *_UVICORN),
+    "gateway": (str(_ROOT / "manage.py"), "quote_gateway"),
+}
 
 
 class Stream:
-    """A running platform's ``/ws/quotes/``."""
+    """A running server of ``/ws/quotes/``."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, process: subprocess.Popen[bytes]) -> None:
         self.port = port
+        self.process = process
 
     def open(self, **options: Any) -> ClientConnection:
         """Open a socket."""
@@ -59,8 +74,11 @@ def subscribe(client: ClientConnection, *symbols: str) -> dict[str, Any]:
 
 
 @contextmanager
-def stream_running(*, redis_url: str | None = None) -> Iterator[Stream]:
-    """Run the platform's ASGI application."""
+def stream_running(*arguments: str, server: str = "asgi", redis_url: str | None = None) -> Iterator[Stream]:
+    """Run one of ``SERVERS``.
+
+    :param arguments: what its command line gets besides
+    """
     with socket.create_server(("127.0.0.1", 0)) as found:
         port: int = found.getsockname()[1]
     parts = urlsplit(os.environ["DATABASE_URL"])
@@ -71,13 +89,13 @@ def stream_running(*, redis_url: str | None = None) -> Iterator[Stream]:
         "LOG_LEVEL": "WARNING",
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "uvicorn", "config.asgi:application", "--port", str(port), *_SERVER],
+        [sys.executable, *SERVERS[server], "--port", str(port), *arguments],
         env=environment,
-        cwd=Path(__file__).resolve().parents[2],
+        cwd=_ROOT,
     )
     try:
         eventually(lambda: _listens(port, process), within_s=60)
-        yield Stream(port)
+        yield Stream(port, process)
     finally:
         process.terminate()
         process.wait(20)

@@ -1,4 +1,4 @@
-"""The socket ``/ws/quotes/`` on a real server: contract.md, WebSocket /ws/quotes/."""
+"""The socket ``/ws/quotes/`` on its two real servers: contract.md, WebSocket /ws/quotes/."""
 
 from __future__ import annotations
 
@@ -21,16 +21,18 @@ from quotes.domain import AdmittedTick
 from quotes.models import Symbol, SymbolHead
 from quotes.publishing import publish
 from quotes.services import symbol_halt, symbol_resume
-from tests.quotes.live import Stream, hear_ticks, hear_type, stream_running, subscribe
+from tests.quotes.live import SERVERS, Stream, hear_ticks, hear_type, stream_running, subscribe
 from tests.quotes.market import Market, code_new
 from tests.realtime.live import ask, hear, say
 
 committed = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture(scope="module")
-def stream(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Stream]:
-    with django_db_blocker.unblock(), stream_running() as running:
+@pytest.fixture(scope="module", params=SERVERS)
+def stream(
+    request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Stream]:
+    with django_db_blocker.unblock(), stream_running(server=request.param) as running:
         connections.close_all()
         yield running
 

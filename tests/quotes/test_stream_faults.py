@@ -15,7 +15,7 @@ from websockets.sync.client import ClientConnection
 
 from quotes import publishing
 from realtime import publishing as events_publishing
-from tests.quotes.live import Stream, hear_ticks, stream_running, subscribe
+from tests.quotes.live import SERVERS, Stream, hear_ticks, stream_running, subscribe
 from tests.quotes.market import Market
 from tests.realtime.live import OwnRedis
 from tests.support import eventually
@@ -32,9 +32,11 @@ def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnRedis]:
     server.stop()
 
 
-@pytest.fixture(scope="module")
-def stream(django_db_setup: None, django_db_blocker: DjangoDbBlocker, own_redis: OwnRedis) -> Iterator[Stream]:
-    with django_db_blocker.unblock(), stream_running(redis_url=own_redis.url) as running:
+@pytest.fixture(scope="module", params=SERVERS)
+def stream(
+    request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: DjangoDbBlocker, own_redis: OwnRedis
+) -> Iterator[Stream]:
+    with django_db_blocker.unblock(), stream_running(server=request.param, redis_url=own_redis.url) as running:
         connections.close_all()
         yield running
 

@@ -10,7 +10,7 @@ import pytest
 
 from quotes.stream import sockets
 from quotes.stream.messages import Tick, state_message, ticks_message
-from quotes.stream.sockets import CLOSE_POLICY, CLOSE_TRY_LATER, REPLIES_MAX, Socket
+from quotes.stream.sockets import CLOSE_POLICY, CLOSE_TRY_LATER, REPLIES_MAX, AsgiSocket
 from tests.support import eventually_async
 
 pytestmark = pytest.mark.asyncio
@@ -24,7 +24,7 @@ class Server:
         self.gate.set()
         self.taken: list[dict[str, Any]] = []
         self.reader: asyncio.Task[Any] = asyncio.create_task(asyncio.Event().wait())
-        self.socket = Socket(self.send, reader=self.reader)
+        self.socket = AsgiSocket(self.send, reader=self.reader)
 
     async def send(self, message: dict[str, Any]) -> None:
         """Take a message as a server with flow control does."""
@@ -115,7 +115,7 @@ async def test_a_socket_that_does_not_drain_is_cut_when_even_its_close_has_to_wa
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sockets, "DRAIN_S", 0.05)
-    monkeypatch.setattr(sockets, "_CLOSE_S", 0.05)
+    monkeypatch.setattr(sockets, "CLOSE_S", 0.05)
     server = Server()
     server.gate.clear()
 
@@ -170,7 +170,7 @@ async def test_a_client_that_is_gone_is_no_error() -> None:
     async def gone(_message: dict[str, Any]) -> None:
         raise OSError("gone")
 
-    socket = Socket(gone, reader=server.reader)
+    socket = AsgiSocket(gone, reader=server.reader)
 
     socket.reply("{}")
     socket.tell_ticks([tick("A", 1)], "{}")

@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
 from kernel.clock import rfc3339
+from kernel.facts import facts_apply
 from ledger.services import demo_refill
 from tests.books import CHECKS, violations
 from tests.market import Market, Trader, db_now_ms, market_open, order_row, settle_due, trader_open
@@ -42,6 +43,8 @@ def books() -> Books:
     market.admitted("1.08700", at_ms=expires_ms)
     market.admitted("1.08512", at_ms=expires_ms + 1)
     settle_due()
+    # What is settled from here on waits for the statistics.
+    facts_apply(100)
     tied = trader.place(market, duration_s=None, expires_at_ms=expires_ms + 1_000)
     refunded = trader.place(market, duration_s=None, expires_at_ms=expires_ms + 9_000)
     market.admitted("1.08512", at_ms=order_row(tied).expires_at_ms)
@@ -111,6 +114,10 @@ SECOND_CLOSE = (
 NEXT_TICK = (
     "INSERT INTO quotes_tick SELECT symbol_id, seq + 1, {at}, {at}, bid, ask, price + 100, revision"
     " FROM quotes_tick ORDER BY seq DESC LIMIT 1"
+)
+AGAIN = (
+    'INSERT INTO kernel_fact_batch (subscriber, fact, "references", at_ms, attempts, retry_at_ms, failed_reason)'
+    ' SELECT subscriber, fact, "references", at_ms, 0, 0, \'\' FROM kernel_fact_batch'
 )
 
 # The check by the start of its name, and a fault that it must see.
@@ -202,6 +209,18 @@ MUTANTS: list[tuple[str, list[str]]] = [
     ("I-29", ["UPDATE realtime_event SET type = 'order.lost' WHERE type = 'order.opened'"]),
     ("I-30", ["UPDATE realtime_event_counter SET seq = seq + 1"]),
     ("I-30", ["DELETE FROM realtime_event WHERE seq = 2"]),
+    ("I-35 each settled", ["DELETE FROM kernel_fact_batch"]),
+    ("I-35 each settled", [AGAIN]),
+    ("I-35 each settled", ["DELETE FROM settlement_daily_symbol WHERE book_kind = 'demo'"]),
+    ("I-35 each settled", ["DELETE FROM settlement_daily_user WHERE book_kind = 'real'"]),
+    # D-56: a tie counted as a win; a loss counted twice; a stake that is not there.
+    ("I-35 each settled", ["UPDATE settlement_daily_symbol SET won = won - 1, tied = tied + 1"]),
+    ("I-35 each settled", ["UPDATE settlement_daily_user SET lost = lost + 1"]),
+    ("I-35 each settled", ["UPDATE settlement_daily_symbol SET stakes = stakes - 1"]),
+    ("I-35 the payout", ["DELETE FROM settlement_window_order WHERE won"]),
+    ("I-35 the payout", ["UPDATE settlement_window_order SET won = NOT won"]),
+    ("I-35 the payout", ["UPDATE settlement_window_order SET order_id = gen_random_uuid()"]),
+    ("I-35 the payout", ["UPDATE settlement_window_order SET user_id = gen_random_uuid()"]),
 ]
 
 

@@ -299,3 +299,5 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 # --- trading --------------------------------------------------------------------------------------
 SIMULATOR_SEED = env.int("SIMULATOR_SEED", 1)
 DEMO_OPENING_MINOR = 1_000_000
+# Whether the real ledger takes symbols of generators, scripts and overridden endpoints that do not say so.
+CUSTOM_FEEDS_ON_REAL = True

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts import services
 from accounts.errors import UnknownUserError
-from kernel.clock import wall_ms
+from kernel.clock import parse_rfc3339, wall_ms
 
 
 class Command(BaseCommand):
@@ -17,14 +17,18 @@ class Command(BaseCommand):
     help = "Ban a user: tokens are suspended, sockets close, open orders settle as always."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare whom and why."""
+        """Declare whom, why and for how long."""
         parser.add_argument("email")
         parser.add_argument("--reason", required=True)
+        parser.add_argument("--until", metavar="RFC3339", help="lift the ban by itself then; never when absent")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Ban the user."""
         try:
-            changed = services.user_ban(email=options["email"], reason=options["reason"], now_ms=wall_ms())
+            until_ms = None if options["until"] is None else parse_rfc3339(options["until"])
+            changed = services.user_ban(
+                email=options["email"], reason=options["reason"], now_ms=wall_ms(), until_ms=until_ms
+            )
         except UnknownUserError as error:
             raise CommandError(f"no user has the e-mail {options['email']}") from error
         except ValueError as error:

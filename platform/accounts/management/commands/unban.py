@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts import services
 from accounts.errors import UnknownUserError
+from kernel.clock import wall_ms
 
 
 class Command(BaseCommand):
@@ -22,7 +23,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Lift the ban."""
         try:
-            changed = services.user_unban(email=options["email"])
+            changed = services.user_unban(email=options["email"], now_ms=wall_ms())
         except UnknownUserError as error:
             raise CommandError(f"no user has the e-mail {options['email']}") from error
         self.stdout.write(f"{options['email']} {'is no longer banned' if changed else 'was not banned'}")

@@ -1,9 +1,11 @@
-"""Tables of the market. Ticks are append-only; no screen edits a price."""
+"""Tables of what can be traded, and on which terms. No screen edits a price."""
 
 from __future__ import annotations
 
 from django.db import models
 from django.db.models import F, Q
+
+from quotes.models.calendars import MarketCalendar
 
 PAYOUT_LEAST, PAYOUT_MOST = 50, 98
 
@@ -49,6 +51,27 @@ class Symbol(models.Model):
     operator_state = models.CharField(max_length=10, choices=OperatorState.choices, default=OperatorState.OPEN)
     state_reason = models.CharField(max_length=200, blank=True, default="")
     position = models.SmallIntegerField(default=100, help_text="order in lists")
+    calendar = models.ForeignKey(
+        MarketCalendar,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="symbols",
+        help_text="trading hours; none means round the clock",
+    )
+    purchase_deadline_s = models.SmallIntegerField(
+        default=10, help_text="orders for a clock time are refused in the last seconds before it"
+    )
+    exposure_cap_minor = models.BigIntegerField(
+        null=True, blank=True, help_text="most open stakes of the real ledger in one direction; none means no cap"
+    )
+    custom = models.BooleanField(
+        default=False, editable=False, help_text="prices come from a generator, a script or an overridden endpoint"
+    )
+    custom_declared = models.BooleanField(default=False, help_text="terms and receipts tell clients: feed custom")
+    pending_revision = models.IntegerField(
+        null=True, editable=False, help_text="number of the revision that waits for the last open order"
+    )
 
     class Meta:
         db_table = "quotes_symbol"
@@ -68,9 +91,21 @@ class Symbol(models.Model):
                 condition=Q(min_stake_minor__gt=0, max_stake_minor__gte=F("min_stake_minor")),
                 name="quotes_symbol_stakes",
             ),
+            # A month at most: own limits look back so far for orders that were settled lately.
             models.CheckConstraint(
-                condition=Q(min_duration_s__gt=0, max_duration_s__gte=F("min_duration_s")),
+                condition=Q(min_duration_s__gt=0, max_duration_s__gte=F("min_duration_s"))
+                & Q(max_duration_s__lte=31 * 86_400),
                 name="quotes_symbol_durations",
+            ),
+            models.CheckConstraint(
+                condition=Q(entry_rule__in=["last_tick/1", "next_tick/1"])
+                & Q(settlement_rule__in=["last_tick/1", "trimmed_mean_10s/1"]),
+                name="quotes_symbol_rules",
+            ),
+            models.CheckConstraint(
+                condition=Q(purchase_deadline_s__gte=0)
+                & (Q(exposure_cap_minor__isnull=True) | Q(exposure_cap_minor__gt=0)),
+                name="quotes_symbol_deadline_and_cap",
             ),
             models.CheckConstraint(
                 condition=Q(operator_state="open", state_reason="")
@@ -93,11 +128,30 @@ class SymbolRevision(models.Model):
     endpoint = models.CharField(max_length=300, blank=True, default="")
     price_scale = models.SmallIntegerField()
     price_source = models.CharField(max_length=4)
-    since_ms = models.BigIntegerField()
+    since_ms = models.BigIntegerField(null=True, help_text="null while it waits for the last open order")
+    fence_xid = models.BigIntegerField(null=True, help_text="transactions before this one may still place orders")
+    emergency = models.BooleanField(default=False, help_text="took effect at once; the orders open then are refunded")
+    reason = models.CharField(max_length=200, blank=True, default="")
+    requested_by_id = models.UUIDField(null=True)
+    approved_by_id = models.UUIDField(null=True)
+    requested_at_ms = models.BigIntegerField(null=True)
 
     class Meta:
         db_table = "quotes_symbol_revision"
-        constraints = [models.UniqueConstraint(fields=["symbol", "number"], name="quotes_revision_number")]
+        constraints = [
+            models.UniqueConstraint(fields=["symbol", "number"], name="quotes_revision_number"),
+            models.UniqueConstraint(
+                fields=["symbol"], condition=Q(since_ms__isnull=True), name="quotes_revision_one_waits"
+            ),
+            models.CheckConstraint(
+                condition=Q(emergency=False)
+                | Q(since_ms__isnull=True)
+                | Q(requested_by_id__isnull=False, approved_by_id__isnull=False)
+                & ~Q(approved_by_id=F("requested_by_id"))
+                & ~Q(reason=""),
+                name="quotes_revision_emergency_two_persons",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.symbol} revision {self.number}"
@@ -116,6 +170,8 @@ class SymbolHead(models.Model):
     candidate_recv_ms = models.BigIntegerField(null=True)
     candidate_packet = models.BigIntegerField(null=True)
     heartbeat_ms = models.BigIntegerField(null=True)
+    clock_sane = models.BooleanField(default=True, help_text="whether the source's clock is near ours")
+    closed_by_feed = models.CharField(max_length=200, null=True, help_text="the feed's own words, while it is closed")
 
     class Meta:
         db_table = "quotes_symbol_head"
@@ -123,131 +179,3 @@ class SymbolHead(models.Model):
 
     def __str__(self) -> str:
         return f"head of {self.symbol_id} at {self.seq}"
-
-
-class Tick(models.Model):
-    """An admitted tick; the table is partitioned by UTC day of ``at_ms`` and made by the second migration."""
-
-    pk = models.CompositePrimaryKey("symbol_id", "seq", "at_ms")
-    symbol_id = models.IntegerField()
-    seq = models.BigIntegerField()
-    at_ms = models.BigIntegerField()
-    received_at_ms = models.BigIntegerField()
-    bid = models.DecimalField(max_digits=40, decimal_places=20, null=True)
-    ask = models.DecimalField(max_digits=40, decimal_places=20, null=True)
-    price = models.BigIntegerField()
-    revision = models.IntegerField()
-
-    class Meta:
-        db_table = "quotes_tick"
-        managed = False
-
-    def __str__(self) -> str:
-        return f"{self.symbol_id}/{self.seq}"
-
-
-class Candle(models.Model):
-    """One interval of a symbol's ticks."""
-
-    pk = models.CompositePrimaryKey("symbol_id", "interval_s", "start_ms")
-    symbol_id = models.IntegerField()
-    interval_s = models.IntegerField()
-    start_ms = models.BigIntegerField()
-    open = models.BigIntegerField()
-    high = models.BigIntegerField()
-    low = models.BigIntegerField()
-    close = models.BigIntegerField()
-    ticks = models.IntegerField()
-
-    class Meta:
-        db_table = "quotes_candle"
-
-    def __str__(self) -> str:
-        return f"{self.symbol_id} {self.interval_s} s at {self.start_ms}"
-
-
-class FeedStatus(models.Model):
-    """How a feed's parser and upstream connection are."""
-
-    feed = models.CharField(max_length=16, primary_key=True)
-    endpoint = models.CharField(max_length=300, blank=True, default="")
-    connected = models.BooleanField(default=False)
-    detail = models.CharField(max_length=200, blank=True, default="")
-    last_packet_ms = models.BigIntegerField(null=True)
-    clock_offset_ms = models.IntegerField(null=True)
-    process_heartbeat_ms = models.BigIntegerField(null=True)
-    pid = models.IntegerField(null=True)
-
-    class Meta:
-        db_table = "quotes_feed_status"
-        verbose_name_plural = "feed status"
-
-    def __str__(self) -> str:
-        return self.feed
-
-
-class RefusalCount(models.Model):
-    """How many ticks were refused, by feed, symbol and reason; nothing is lost without being counted."""
-
-    pk = models.CompositePrimaryKey("feed", "source", "reason")
-    feed = models.CharField(max_length=16)
-    source = models.CharField(max_length=64)
-    reason = models.CharField(max_length=16)
-    count = models.BigIntegerField(default=0)
-    last_at_ms = models.BigIntegerField()
-
-    class Meta:
-        db_table = "quotes_refusal_count"
-
-    def __str__(self) -> str:
-        return f"{self.feed} {self.source} {self.reason}: {self.count}"
-
-
-class RefusedSample(models.Model):
-    """A refused tick, kept as a sample of its reason."""
-
-    feed = models.CharField(max_length=16)
-    source = models.CharField(max_length=64)
-    reason = models.CharField(max_length=16)
-    src_ms = models.BigIntegerField(null=True)
-    recv_ms = models.BigIntegerField()
-    detail = models.CharField(max_length=300)
-
-    class Meta:
-        db_table = "quotes_refused_sample"
-        indexes = [models.Index(fields=["feed", "source", "reason", "-recv_ms"], name="quotes_refused_by_reason")]
-
-    def __str__(self) -> str:
-        return f"{self.source} {self.reason}"
-
-
-class PayoutChange(models.Model):
-    """One change of a symbol's payout, with the figures it came from."""
-
-    symbol = models.ForeignKey(Symbol, on_delete=models.PROTECT, related_name="payout_changes")
-    at_ms = models.BigIntegerField()
-    percent = models.SmallIntegerField()
-    inputs = models.JSONField(default=dict)
-
-    class Meta:
-        db_table = "quotes_payout_change"
-        indexes = [models.Index(fields=["symbol", "-at_ms"], name="quotes_payout_by_symbol")]
-
-    def __str__(self) -> str:
-        return f"{self.symbol} {self.percent} %"
-
-
-class HaltChange(models.Model):
-    """One act of an operator on a market: from when it took orders again, or no more."""
-
-    symbol = models.ForeignKey(Symbol, on_delete=models.PROTECT, related_name="halt_changes")
-    at_ms = models.BigIntegerField()
-    state = models.CharField(max_length=10)
-    reason = models.CharField(max_length=200, blank=True, default="")
-
-    class Meta:
-        db_table = "quotes_halt_change"
-        indexes = [models.Index(fields=["symbol", "-at_ms"], name="quotes_halt_by_symbol")]
-
-    def __str__(self) -> str:
-        return f"{self.symbol} {self.state}"

@@ -1,0 +1,29 @@
+"""Tables of the market. Ticks are append-only; no screen edits a price."""
+
+from quotes.models.calendars import CalendarChange, Holiday, MarketCalendar, TradingSession, TradingWindow
+from quotes.models.changes import HaltChange, Incident, PayoutChange
+from quotes.models.log import Candle, FeedDeclaration, FeedStatus, RefusalCount, RefusedSample, Tick, TickArchive
+from quotes.models.symbols import PAYOUT_LEAST, PAYOUT_MOST, Symbol, SymbolHead, SymbolRevision
+
+__all__ = [
+    "PAYOUT_LEAST",
+    "PAYOUT_MOST",
+    "CalendarChange",
+    "Candle",
+    "FeedDeclaration",
+    "FeedStatus",
+    "HaltChange",
+    "Holiday",
+    "Incident",
+    "MarketCalendar",
+    "PayoutChange",
+    "RefusalCount",
+    "RefusedSample",
+    "Symbol",
+    "SymbolHead",
+    "SymbolRevision",
+    "Tick",
+    "TickArchive",
+    "TradingSession",
+    "TradingWindow",
+]
