@@ -21,9 +21,13 @@ from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWi
 from accounts.admin import ReadOnlyAdmin, ShownInstant
 from kernel.clock import DB_NOW_MS_SQL, optional_rfc3339, rfc3339, wall_ms
 from kernel.money import CURRENCY_SCALES, DEFAULT_CURRENCY, format_minor, format_scaled
+from quotes import (
+    calendar_admin as calendar_admin,
+)
 from quotes import services
 from quotes.domain import MarketStateName
 from quotes.models import FeedStatus, HaltChange, PayoutChange, RefusalCount, RefusedSample, Symbol, SymbolHead
+from quotes.payout_chart import payout_chart
 from quotes.selectors import symbol_by_code
 from quotes.terms import symbol_terms_set
 
@@ -45,6 +49,7 @@ _STAKES = ("min_stake_minor", "max_stake_minor")
 _DURATIONS = ("min_duration_s", "max_duration_s", "max_tick_age_ms")
 _NAMES = ("name", "asset_class", "position")
 _OFFERS = ("offered_real", "offered_demo")
+_LIMITS = ("calendar", "purchase_deadline_s", "exposure_cap_minor")
 
 
 class ReasonForm(BaseDialogForm):  # type: ignore[misc]
@@ -82,6 +87,11 @@ class SymbolForm(_SymbolModelForm):
 
     min_stake_minor = StakeField(label="Smallest stake", help_text="in the wallet's currency")
     max_stake_minor = StakeField(label="Largest stake", help_text="in the wallet's currency")
+    exposure_cap_minor = StakeField(
+        label="Exposure cap",
+        required=False,
+        help_text="most open stakes of the real ledger in one direction; empty: no cap",
+    )
 
     class Meta:
         labels = {
@@ -91,6 +101,8 @@ class SymbolForm(_SymbolModelForm):
             "min_duration_s": "Shortest duration, seconds",
             "max_duration_s": "Longest duration, seconds",
             "max_tick_age_ms": "Greatest age of a price, milliseconds",
+            "calendar": "Trading hours",
+            "purchase_deadline_s": "Purchase deadline, seconds",
             "offered_real": "Offered on the real ledger",
             "offered_demo": "Offered on the demo ledger",
         }
@@ -133,14 +145,15 @@ class SymbolAdmin(ModelAdmin):  # type: ignore[misc]
     fieldsets = (
         (None, {"fields": ("code", "name", "asset_class", "position")}),
         ("Market now", {"fields": ("shown_state", "state_reason", "shown_price", "shown_age", "payout_percent")}),
-        ("Terms of new orders", {"fields": (*_PAYOUTS, *_STAKES, *_DURATIONS, *_OFFERS)}),
+        ("Payout in the last 24 hours", {"fields": ("shown_payouts",)}),
+        ("Terms of new orders", {"fields": (*_PAYOUTS, *_STAKES, *_DURATIONS, *_LIMITS, *_OFFERS)}),
         ("Rules", {"fields": ("entry_rule", "settlement_rule")}),
         ("What makes the price", {"fields": ("feed", "source", "price_scale", "price_source", "revision")}),
     )
     add_fieldsets = (
         (None, {"fields": ("code", "name", "asset_class", "position")}),
         ("What makes the price", {"fields": ("feed", "source", "price_scale", "price_source")}),
-        ("Terms of new orders", {"fields": ("payout_fixed", *_STAKES, *_DURATIONS)}),
+        ("Terms of new orders", {"fields": ("payout_fixed", *_STAKES, *_DURATIONS, *_LIMITS)}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Symbol]:
@@ -152,7 +165,7 @@ class SymbolAdmin(ModelAdmin):  # type: ignore[misc]
         """Fix what makes the price once the symbol exists."""
         if obj is None:
             return ()
-        shown = ("shown_state", "state_reason", "shown_price", "shown_age", "payout_percent")
+        shown = ("shown_state", "state_reason", "shown_price", "shown_age", "payout_percent", "shown_payouts")
         return (*shown, *_REVISED, "revision", "entry_rule", "settlement_rule")
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
@@ -173,6 +186,9 @@ class SymbolAdmin(ModelAdmin):  # type: ignore[misc]
         added = services.symbol_add(
             services.NewSymbol(
                 payout=given["payout_fixed"],
+                calendar=given["calendar"].name if given["calendar"] else "",
+                purchase_deadline_s=given["purchase_deadline_s"],
+                exposure_cap_minor=given["exposure_cap_minor"],
                 **{name: given[name] for name in (*_REVISED, *_NAMES, *_STAKES, *_DURATIONS)},
             )
         )
@@ -187,6 +203,11 @@ class SymbolAdmin(ModelAdmin):  # type: ignore[misc]
     def shown_payout(self, symbol: Symbol) -> str:
         """Return the payout of new orders."""
         return f"{symbol.payout_percent} %"
+
+    @admin.display(description="Payout")
+    def shown_payouts(self, symbol: Symbol) -> SafeString:
+        """Return the payout of the last day as a chart."""
+        return payout_chart(symbol, now_ms=_now_of(symbol))
 
     @admin.display(description="Last price")
     def shown_price(self, symbol: Symbol) -> str:

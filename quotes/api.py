@@ -18,6 +18,7 @@ from kernel.clock import optional_rfc3339, rfc3339
 from kernel.errors import field_invalid
 from kernel.http import json_response, rate_check
 from kernel.http.pages import Cursor, instant_query, known_query, page_ask, page_document
+from kernel.http.schema import ProblemSchema
 from kernel.money import DEFAULT_CURRENCY, format_minor, format_scaled
 from quotes import selectors
 from quotes.domain import CANDLE_INTERVALS_S, MarketStateName
@@ -131,6 +132,7 @@ class PayoutChangePageSerializer(serializers.Serializer[Any]):
 class PublicView(APIView):
     """A view for everybody, counted by address."""
 
+    schema = ProblemSchema()
     authentication_classes = ()
     permission_classes = (AllowAny,)
 

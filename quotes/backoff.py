@@ -6,7 +6,7 @@ import random
 
 
 class Backoff:
-    """Delays that grow from ``least_s`` to ``most_s``, each drawn evenly from what is allowed by then."""
+    """Delays drawn evenly from nothing to a ceiling, which doubles from ``least_s`` up to ``most_s``."""
 
     def __init__(self, *, least_s: float, most_s: float) -> None:
         self._least_s = least_s
@@ -14,7 +14,7 @@ class Backoff:
         self._tries = 0
 
     def reset(self) -> None:
-        """Start again with the shortest delay."""
+        """Start again with the lowest ceiling."""
         self._tries = 0
 
     def next_s(self, *, grow: bool = True) -> float:
@@ -22,4 +22,4 @@ class Backoff:
         ceiling_s = min(self._most_s, self._least_s * 2 ** min(self._tries, 20))
         if grow:
             self._tries += 1
-        return random.uniform(self._least_s, max(ceiling_s, self._least_s))
+        return random.uniform(0, ceiling_s)

@@ -60,6 +60,7 @@ class Refusal(StrEnum):
     FUTURE = "future"
     OUTLIER = "outlier"
     CLOCK = "clock"
+    REVISION = "revision"
 
 
 class RaiseCause(IntEnum):
@@ -300,6 +301,9 @@ class MarketState:
     next_open_ms: int | None = None
 
 
+REVISING = MarketState(MarketStateName.CLOSE_ONLY, "The symbol is being revised; its open orders run out first.")
+
+
 @dataclass(frozen=True, slots=True)
 class MarketFacts:
     """What decides whether a market takes orders; the columns of ``statements.MARKET_COLUMNS``, in their order.
@@ -333,7 +337,7 @@ def market_state(facts: MarketFacts, *, now_ms: int) -> MarketState:
     if facts.operator_state != MarketStateName.OPEN:
         return MarketState(MarketStateName(facts.operator_state), facts.state_reason)
     if facts.revising:
-        return MarketState(MarketStateName.CLOSE_ONLY, "The symbol is being revised; its open orders run out first.")
+        return REVISING
     return _freshness(facts, now_ms)
 
 

@@ -59,3 +59,32 @@ def feed_settings(name: str, environment: Mapping[str, str] | None = None) -> Fe
         raise FeedSettingsError(f"{variable} is {stamped!r}; it must be source or receive")
     override = environment.get(f"FEED_{name.upper()}_URL", "").strip()
     return FeedSettings(feed, override, receive_time=stamped == "receive")
+
+
+# What these send is made, not observed.
+CUSTOM_FEEDS = frozenset({"simulator", "script"})
+
+
+def feed_is_custom(name: str, endpoint: str) -> bool:
+    """Whether prices come from a generator, a script, or another endpoint than the exchange's own.
+
+    :param endpoint: the one that overrides the feed's own; empty where none does
+    """
+    return name in CUSTOM_FEEDS or bool(endpoint)
+
+
+def endpoint_allowed(recorded: str, override: str, *, production: bool) -> bool:
+    """Whether a parser may write a symbol's ticks: in production from the endpoint on public record alone.
+
+    :param recorded: the endpoint of the symbol's revision in force; empty means the feed's own
+    :param override: the endpoint that the parser was told to use; empty means the feed's own
+    """
+    return not production or recorded == override
+
+
+def endpoint_override(name: str, environment: Mapping[str, str] | None = None) -> str:
+    """Return the endpoint that ``FEED_<NAME>_URL`` names, empty where it names none.
+
+    :raises FeedSettingsError: as :func:`feed_settings`
+    """
+    return feed_settings(name, environment).override

@@ -36,7 +36,7 @@ WeighedOrder = tuple[UUID, int, bool]
 
 
 def recalculated(
-    orders: Sequence[WeighedOrder], *, fixed: int, least: int, most: int, current: int, rule: PayoutRule = PAYOUT_1
+    orders: Sequence[WeighedOrder], *, fixed: int, least: int, most: int, current: int
 ) -> tuple[int, dict[str, Any]]:
     """Return the payout that follows on ``current``, and the figures it came from.
 
@@ -46,15 +46,15 @@ def recalculated(
     :param fixed: the payout while there are too few orders or users, in percent like all others
     """
     users = len({user_id for user_id, _, _ in orders})
-    won, total = _weights(orders, rule)
+    won, total = _weights(orders)
     raw = floor(100 - 100 * won / total) if total else None
-    enough = raw is not None and len(orders) >= rule.orders_min and users >= rule.users_min
+    enough = raw is not None and len(orders) >= PAYOUT_1.orders_min and users >= PAYOUT_1.users_min
     target = _clamped(raw, least, most) if raw is not None and enough else fixed
-    stepped = _clamped(target, current - rule.step_max, current + rule.step_max)
+    stepped = _clamped(target, current - PAYOUT_1.step_max, current + PAYOUT_1.step_max)
     # Where an operator has just moved the bounds they come before the step.
     percent = _clamped(stepped, least, most)
     inputs = {
-        "rule": rule.version,
+        "rule": PAYOUT_1.version,
         "orders": len(orders),
         "users": users,
         "won_weight": str(won),
@@ -69,14 +69,14 @@ def recalculated(
     return percent, inputs
 
 
-def _weights(orders: Sequence[WeighedOrder], rule: PayoutRule) -> tuple[Fraction, Fraction]:
+def _weights(orders: Sequence[WeighedOrder]) -> tuple[Fraction, Fraction]:
     """Return W and N: the stakes won and all stakes, in minor units, each user's scaled down to the cap."""
     stakes: dict[UUID, int] = {}
     won: dict[UUID, int] = {}
     for user_id, stake, was_won in orders:
         stakes[user_id] = stakes.get(user_id, 0) + stake
         won[user_id] = won.get(user_id, 0) + (stake if was_won else 0)
-    cap = Fraction(sum(stakes.values()) * rule.user_weight_percent_max, 100)
+    cap = Fraction(sum(stakes.values()) * PAYOUT_1.user_weight_percent_max, 100)
     won_weight = total_weight = Fraction(0)
     for user_id, staked in stakes.items():
         weight = min(Fraction(staked), cap)

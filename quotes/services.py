@@ -9,14 +9,15 @@ from django.db import transaction
 
 from kernel import db
 from kernel.clock import DB_NOW_MS_SQL
-from quotes import errors
+from quotes import errors, hours_errors
 from quotes.admission import heartbeats_record, ticks_admit, watermarks_raise_to_expiry
+from quotes.domain import REVISING
 from quotes.events import PayoutChanged, SymbolUpdated
-from quotes.models import HaltChange, PayoutChange, Symbol, SymbolHead, SymbolRevision
+from quotes.feeds import feed_is_custom
+from quotes.models import HaltChange, MarketCalendar, PayoutChange, Symbol, SymbolHead, SymbolRevision
 from realtime.services import symbol_event_publish
 
 __all__ = [
-    "CUSTOM_FEEDS",
     "NewSymbol",
     "demo_symbols_seed",
     "heartbeats_record",
@@ -29,13 +30,14 @@ __all__ = [
 ]
 
 
-# What these send is made, not observed.
-CUSTOM_FEEDS = frozenset({"simulator", "script"})
-
-
 @dataclass(frozen=True, slots=True)
 class NewSymbol:
-    """Terms of a symbol to offer; money in minor units."""
+    """Terms of a symbol to offer; money in minor units.
+
+    :param endpoint: what overrides the feed's own; it is noted in the first revision and makes the symbol a custom one
+    :param calendar: name of its trading hours; without one it trades round the clock
+    :param custom_declared: tell clients in terms and receipts that the feed is a custom one
+    """
 
     code: str
     feed: str
@@ -56,18 +58,22 @@ class NewSymbol:
     exposure_cap_minor: int | None = None
     endpoint: str = ""
     position: int = 100
+    calendar: str = ""
+    custom_declared: bool = False
 
 
 @transaction.atomic
 def symbol_add(new: NewSymbol) -> Symbol:
-    """Offer a symbol on the demo and real ledgers, round the clock. The same terms again change nothing.
+    """Offer a symbol on the demo and real ledgers. The same terms again change nothing.
 
-    :raises Problem: ``symbol.exists`` when the code is taken with other terms
+    :raises Problem: ``symbol.exists`` when the code is taken with other terms; ``calendar.unknown``
     """
     terms = _columns(new)
     known = Symbol.objects.filter(code=new.code).first()
     if known is not None:
-        if any(getattr(known, name) != value for name, value in terms.items() if name != "position"):
+        # A parser with another endpoint may have marked the symbol as custom since.
+        same = {"position", "custom"} if known.custom else {"position"}
+        if any(getattr(known, name) != value for name, value in terms.items() if name not in same):
             raise errors.symbol_exists(new.code)
         return known
     symbol = Symbol(code=new.code, **terms)
@@ -111,9 +117,20 @@ def _columns(new: NewSymbol) -> dict[str, Any]:
         "settlement_rule": new.settlement_rule,
         "purchase_deadline_s": new.purchase_deadline_s,
         "exposure_cap_minor": new.exposure_cap_minor,
-        "custom": new.feed in CUSTOM_FEEDS or bool(new.endpoint),
+        "custom": feed_is_custom(new.feed, new.endpoint),
+        "custom_declared": new.custom_declared,
         "position": new.position,
+        "calendar_id": _calendar_id(new.calendar),
     }
+
+
+def _calendar_id(name: str) -> int | None:
+    if not name:
+        return None
+    found = MarketCalendar.objects.filter(name=name).values_list("pk", flat=True).first()
+    if found is None:
+        raise hours_errors.calendar_unknown(name)
+    return found
 
 
 def symbol_halt(*, code: str, reason: str, close_only: bool = False) -> Symbol:
@@ -175,10 +192,13 @@ def symbol_terms_changed(symbol: Symbol) -> None:
 
 
 def _updated(symbol: Symbol, now_ms: int) -> None:
+    state, reason = str(symbol.operator_state), symbol.state_reason
+    if symbol.pending_revision is not None and symbol.operator_state == Symbol.OperatorState.OPEN:
+        state, reason = REVISING.state.value, REVISING.reason
     payload = SymbolUpdated(
         code=symbol.code,
-        state=str(symbol.operator_state),
-        state_reason=symbol.state_reason,
+        state=state,
+        state_reason=reason,
         payout_percent=symbol.payout_percent,
     )
     symbol_event_publish(type="symbol.updated", payload=payload, at_ms=now_ms)

@@ -36,7 +36,8 @@ CLOCK = f"clock AS MATERIALIZED (SELECT {DB_NOW_MS_SQL} AS now_ms)"
 CANDLES_UPSERT = """
 INSERT INTO quotes_candle AS candle (symbol_id, interval_s, start_ms, revision, open, high, low, close, ticks)
 SELECT * FROM unnest(%(ids)s::int[], %(intervals)s::int[], %(starts)s::bigint[], %(revisions)s::int[],
-                     %(opens)s::bigint[], %(highs)s::bigint[], %(lows)s::bigint[], %(closes)s::bigint[], %(counts)s::int[])
+                     %(opens)s::bigint[], %(highs)s::bigint[], %(lows)s::bigint[], %(closes)s::bigint[],
+                     %(counts)s::int[])
 ON CONFLICT (symbol_id, interval_s, start_ms, revision) DO UPDATE SET
     high = greatest(candle.high, excluded.high), low = least(candle.low, excluded.low),
     close = excluded.close, ticks = candle.ticks + excluded.ticks"""

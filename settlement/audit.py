@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+import structlog
+
 from kernel import db
-from settlement import statements
+from settlement import archive, statements
 from settlement.claims import ORDER_WIDTH, ClaimedOrder, evidence_of, order_of, tick_of
 from settlement.domain import Evidence, Outcome, Tick, entry, outcome
 from trading.domain import NEXT_TICK, TRIMMED_MEAN, OrderState
+
+log = structlog.get_logger(__name__)
 
 _PAGE = 2_000
 _FOREVER_MS = 2**62
@@ -30,16 +34,50 @@ def orders_audit(*, from_ms: int | None, to_ms: int | None) -> AuditResult:
     """Recompute every order settled in [from, to); it reads the log and writes nothing."""
     result = AuditResult()
     for page in _pages(from_ms or 0, to_ms or _FOREVER_MS):
-        windows = _windows(page)
-        for row in page:
-            result.checked += 1
-            order = order_of(row)
-            opening = tick_of(row[-4:])
-            if order.row["open_seq"] is not None and opening is None:
-                result.unavailable.append(order.id)
-            elif not _agrees(order, row[7 + ORDER_WIDTH : -4], opening, evidence_of(row, windows.get(order.id))):
-                result.differences.append(order.id)
+        result.checked += len(page)
+        fresh, archived = _parted(page)
+        _compare(fresh, "quotes_tick", result)
+        if archived:
+            _compare_archived(archived, result)
     return result
+
+
+def _parted(page: Sequence[ClaimedOrder]) -> tuple[list[ClaimedOrder], list[ClaimedOrder]]:
+    """Part the orders whose ticks are all in the log from those that need days of the archive."""
+    if not page:
+        return [], []
+    gone_ms = archive.log_begins_ms()
+    needed_ms = [order.row["entry_after_ms"] or order.row["open_at_ms"] for order in page]
+    fresh = [order for order, at_ms in zip(page, needed_ms, strict=True) if at_ms >= gone_ms]
+    return fresh, [order for order, at_ms in zip(page, needed_ms, strict=True) if at_ms < gone_ms]
+
+
+def _compare_archived(orders: Sequence[ClaimedOrder], result: AuditResult) -> None:
+    from_ms = min(order.row["entry_after_ms"] or order.row["open_at_ms"] for order in orders)
+    days = archive.days_dropped(from_ms, max(order.row["expires_at_ms"] for order in orders))
+    try:
+        archive.ticks_load(days=days, symbol_ids={order.row["symbol_id"] for order in orders})
+    except archive.ArchiveDamagedError as error:
+        log.warning("archive_damaged", error=str(error), orders=len(orders))
+        result.unavailable += [order.id for order in orders]
+    else:
+        _compare(orders, archive.EVERYTHING, result)
+
+
+def _compare(orders: Sequence[ClaimedOrder], ticks: str, result: AuditResult) -> None:
+    """Recompute orders from a table of ticks."""
+    if not orders:
+        return
+    ids = {"ids": [order.id for order in orders]}
+    means = [order.id for order in orders if order.row["settlement_rule"] == TRIMMED_MEAN]
+    windows = {row[0]: (row[1], row[2]) for row in db.rows(statements.window_sql(ticks), {"ids": means})}
+    for row in db.rows(statements.audit_sql(ticks), ids):
+        order = order_of(row)
+        opening = tick_of(row[-4:])
+        if order.row["open_seq"] is not None and opening is None:
+            result.unavailable.append(order.id)
+        elif not _agrees(order, row[7 + ORDER_WIDTH : -4], opening, evidence_of(row, windows.get(order.id))):
+            result.differences.append(order.id)
 
 
 def _agrees(order: ClaimedOrder, stored: Sequence[Any], opening: Tick | None, evidence: Evidence) -> bool:
@@ -74,18 +112,12 @@ def _same(decided: Outcome, stored: Sequence[Any]) -> bool:
     return recomputed == list(stored)
 
 
-def _windows(page: Sequence[Sequence[Any]]) -> Mapping[UUID, tuple[Sequence[int], Sequence[int]]]:
-    ids = [order.id for order in map(order_of, page) if order.row["settlement_rule"] == TRIMMED_MEAN]
-    if not ids:
-        return {}
-    return {row[0]: (row[1], row[2]) for row in db.rows(statements.window_sql(), {"ids": ids})}
-
-
-def _pages(from_ms: int, to_ms: int) -> Iterator[list[tuple[Any, ...]]]:
+def _pages(from_ms: int, to_ms: int) -> Iterator[list[ClaimedOrder]]:
     after = UUID(int=0)
     while True:
-        page = db.rows(statements.audit_sql(), {"after": after, "from_ms": from_ms, "to_ms": to_ms, "limit": _PAGE})
+        bounds = {"after": after, "from_ms": from_ms, "to_ms": to_ms, "limit": _PAGE}
+        page = [order_of(row) for row in db.rows(statements.SETTLED, bounds)]
         yield page
         if len(page) < _PAGE:
             return
-        after = page[-1][1]
+        after = page[-1].id

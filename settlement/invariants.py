@@ -82,7 +82,11 @@ CHECKS: dict[str, str] = {
     "I-16 no order settled before its symbol's watermark reached its expiry": """
         SELECT count(*) FROM trading_order o
         WHERE o.state <> 'open' AND (o.open_seq IS NOT NULL OR o.reason <> 'revision')
-          AND o.reason IS DISTINCT FROM 'price_moved' AND NOT EXISTS (
+          AND o.reason IS DISTINCT FROM 'price_moved'
+          -- Raises go with the days of ticks that are in the archive only.
+          AND o.settled_at_ms >= coalesce((SELECT extract(epoch FROM max(day) + 2)::bigint * 1000
+                                           FROM quotes_tick_archive WHERE dropped_at_ms IS NOT NULL), 0)
+          AND NOT EXISTS (
             SELECT FROM quotes_watermark_raise r
             WHERE r.symbol_id = o.symbol_id AND r.raised_at_ms <= o.settled_at_ms
               AND r.watermark_ms >= CASE WHEN o.reason = 'no_entry_tick' THEN o.entry_until_ms

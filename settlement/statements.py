@@ -9,8 +9,8 @@ from settlement.domain import TRIMMED_WINDOW_MS
 ORDER_COLUMNS = """
     o.id, o.user_id, o.wallet_id, o.book, o.currency, o.client_order_id, o.source, o.symbol_id, o.symbol, o.direction,
     o.stake, o.payout_percent, o.entry_rule, o.settlement_rule, o.max_tick_age_ms, o.revision, o.price_scale,
-    o.accepted_at_ms, o.expires_at_ms, o.expected_price, o.max_price_drift, o.entry_after_seq, o.entry_until_ms,
-    o.entered_at_ms, o.open_seq, o.open_at_ms, o.open_price, o.balance_after"""
+    o.accepted_at_ms, o.expires_at_ms, o.expected_price, o.max_price_drift, o.entry_after_seq, o.entry_after_ms,
+    o.entry_until_ms, o.entered_at_ms, o.open_seq, o.open_at_ms, o.open_price, o.balance_after"""
 
 EVIDENCE_COLUMNS = """
     evidence.seq, evidence.at_ms, evidence.price, evidence.revision, coalesce(declared.closed, false),
@@ -117,17 +117,23 @@ WHERE o.id = new.id"""
 OPEN_DELETE = "DELETE FROM trading_order_open WHERE order_id = ANY(%(ids)s)"
 
 
+# The audit goes through settled orders page by page.
+SETTLED = f"""
+SELECT o.settled_at_ms, {ORDER_COLUMNS} FROM trading_order AS o
+WHERE o.state <> 'open' AND o.id > %(after)s AND o.settled_at_ms >= %(from_ms)s AND o.settled_at_ms < %(to_ms)s
+ORDER BY o.id LIMIT %(limit)s"""
+
+
 def audit_sql(ticks: str = "quotes_tick") -> str:
-    """Return the statement by which the audit reads settled orders, page by page, with what the log says of each."""
+    """Return the statement by which the audit reads what a table of ticks says of settled orders."""
     return f"""
 SELECT o.settled_at_ms, {ORDER_COLUMNS}, {EVIDENCE_COLUMNS},
        o.state, o.close_seq, o.close_at_ms, o.close_price, coalesce(o.close_tick_price, o.close_price), o.reason,
        o.payout, opening.seq, opening.at_ms, opening.price, opening.revision
-FROM (SELECT * FROM trading_order WHERE state <> 'open' AND id > %(after)s
-        AND settled_at_ms >= %(from_ms)s AND settled_at_ms < %(to_ms)s ORDER BY id LIMIT %(limit)s) AS o
+FROM trading_order AS o
 LEFT JOIN {ticks} AS opening
        ON opening.symbol_id = o.symbol_id AND opening.seq = coalesce(o.entry_after_seq + 1, o.open_seq)
       AND opening.at_ms >= coalesce(o.entry_after_ms, o.open_at_ms)
       AND opening.at_ms <= coalesce(o.entry_until_ms, o.open_at_ms)
 {evidence_joins(ticks)}
-ORDER BY o.id"""
+WHERE o.id = ANY(%(ids)s)"""

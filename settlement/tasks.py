@@ -5,7 +5,14 @@ from __future__ import annotations
 from celery import shared_task
 
 from kernel import db
+from kernel.jobs import DAY_MS, HOUR_MS, database_now_ms, job_once
+from kernel.metrics import count
+from settlement.archive import ticks_archive
+from settlement.audit import orders_audit
 from settlement.payouts import payouts_recalculate_once
+
+# The night is quiet, and the day before it is complete.
+AUDIT_AFTER_MS = 2 * HOUR_MS
 
 
 @shared_task(name="settlement.wake")  # type: ignore[untyped-decorator]
@@ -18,3 +25,25 @@ def settlement_wake() -> None:
 def settlement_payouts_recalculate() -> None:
     """Recalculate the payouts, once a minute however often it is asked."""
     payouts_recalculate_once()
+
+
+@shared_task(name="settlement.ticks_archive")  # type: ignore[untyped-decorator]
+def settlement_ticks_archive() -> None:
+    """Archive the days of ticks that have ended, and drop those that nobody needs any more."""
+    now_ms = database_now_ms()
+    job_once("settlement.ticks_archive", DAY_MS, now_ms, lambda: ticks_archive(now_ms=now_ms), takeover_ms=6 * HOUR_MS)
+
+
+@shared_task(name="settlement.orders_audit")  # type: ignore[untyped-decorator]
+def settlement_orders_audit() -> None:
+    """Recompute all settled orders once a night; what was found stands with the job's run."""
+    now_ms = database_now_ms()
+
+    def audited() -> str:
+        found = orders_audit(from_ms=None, to_ms=None)
+        if found.differences or found.unavailable:
+            count("audit_findings", len(found.differences) + len(found.unavailable))
+        return f"checked {found.checked}, differences {len(found.differences)}, unavailable {len(found.unavailable)}"
+
+    if now_ms % DAY_MS >= AUDIT_AFTER_MS:
+        job_once("settlement.orders_audit", DAY_MS, now_ms, audited, takeover_ms=6 * HOUR_MS)

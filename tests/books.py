@@ -8,12 +8,22 @@ from kernel.db import row, violation_counts
 from ledger import invariants as ledger_invariants
 from settlement import invariants as order_invariants
 
-CHECKS = ledger_invariants.CHECKS | order_invariants.CHECKS
+QUICK_CHECKS = ledger_invariants.CHECKS | order_invariants.CHECKS
+CHECKS = ledger_invariants.FULL_CHECKS | order_invariants.CHECKS
 
 
 def violations() -> dict[str, int]:
     """Return the invariants that do not hold, with their counts; empty when the books are sound."""
-    return {name: count for name, count in violation_counts(CHECKS).items() if count}
+    return _violated(CHECKS)
+
+
+def quick_violations() -> dict[str, int]:
+    """Return the invariants that do not hold since the last checkpoint."""
+    return _violated(QUICK_CHECKS)
+
+
+def _violated(checks: dict[str, str]) -> dict[str, int]:
+    return {name: count for name, count in violation_counts(checks).items() if count}
 
 
 class SnapshotReader:
@@ -34,6 +44,8 @@ _COUNTED = (
     "ledger_account",
     "ledger_transfer",
     "ledger_adjustment",
+    "ledger_adjustment_request",
+    "ledger_checkpoint",
     "trading_order",
     "trading_order_open",
     "realtime_event",

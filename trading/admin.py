@@ -73,7 +73,7 @@ class OrderAdmin(ReadOnlyAdmin):
     show_full_result_count = False
     # Ids follow the time of acceptance, and their index is there.
     ordering = ("-id",)
-    fieldsets = (
+    fieldsets: Any = (
         (None, {"fields": ("id", "shown_state", "shown_email", "shown_ledger", "wallet_id", "client_order_id")}),
         (
             "Terms, frozen at acceptance",

@@ -110,6 +110,8 @@ def order_place_view(request: HttpRequest) -> HttpResponse:
 class OrderListView(CallerView):
     """The caller's orders."""
 
+    problems = {"POST": (404,)}
+
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
         """Send POST down the hot route and everything else through REST framework."""

@@ -12,6 +12,7 @@ from ledger.domain import REAL
 from quotes.domain import MarketState, MarketStateName
 from trading import errors
 from trading.errors import MARKET_REFUSALS
+from trading.limit_rules import LimitUse, limit_exceeded, limit_reached
 
 LAST_TICK = "last_tick/1"
 NEXT_TICK = "next_tick/1"
@@ -166,13 +167,21 @@ def profit_of_win(stake: int, payout_percent: int) -> int:
 
 
 def admit(
-    *, ticket: Ticket, stake: int | None, account: Account, wallet: Wallet, market: Market | None, now_ms: int
+    *,
+    ticket: Ticket,
+    stake: int | None,
+    account: Account,
+    wallet: Wallet,
+    market: Market | None,
+    now_ms: int,
+    use: LimitUse | None = None,
 ) -> Terms:
     """Judge a ticket by checks 3 to 12 of the rules, in their order.
 
     :param stake: minor units, or None when it has more decimals than the currency
     :param market: None when the symbol is unknown
     :param now_ms: the database clock, read after the wallet was locked; it becomes ``accepted_at``
+    :param use: own limits and the token's caps with what is used of them; None for clients without any
     :raises Problem: with the code of the first check that fails
     """
     _check_account(account, wallet, now_ms)
@@ -183,6 +192,8 @@ def admit(
     stake = _check_stake(stake, wallet, market)
     _check_expiry(ticket, market, now_ms=now_ms, expires_at_ms=expires_at_ms)
     newest = _check_market(market, now_ms)
+    if use is not None and (reached := limit_exceeded(use, stake=stake, now_ms=now_ms)):
+        raise limit_reached(reached, use, currency=wallet.currency, now_ms=now_ms)
     _check_exposure(wallet, market, direction, stake)
     _check_guards(ticket, market, newest)
     if wallet.balance < stake:
@@ -312,7 +323,7 @@ def price_drifted(price: int, *, scale: int, expected: str | None, drift: str | 
         return False
     # Both texts may be finer than the symbol's scale, so they are compared as fractions of one power of ten.
     finest = max(scale, _places(drift), _places(expected))
-    return abs(price * 10 ** (finest - scale) - _scaled(expected, finest)) > _scaled(drift, finest)
+    return bool(abs(price * 10 ** (finest - scale) - _scaled(expected, finest)) > _scaled(drift, finest))
 
 
 def _places(text: str) -> int:

@@ -9,6 +9,10 @@ from kernel.errors import Problem
 from kernel.money import format_minor, format_scaled
 
 
+class DisputeStateError(Exception):
+    """A dispute is open already, or closed already."""
+
+
 def account_banned() -> Problem:
     """Return the refusal of a banned account."""
     return Problem("account.banned", status=403, title="This account is banned.")

@@ -29,24 +29,31 @@ _ORDER_MS = 32 * DAY_MS
 # Longer than the longest session that can be a limit, and the pause before it.
 _SESSION_MS = DAY_MS + 2 * PAUSE_MS
 
+# How far back orders are read is decided in the statement by what is set. Each span is a branch with a bound that the
+# planner knows, and only one of them runs.
+_SPANS_MS = (_SESSION_MS, DAY_MS + _ORDER_MS, 7 * DAY_MS + _ORDER_MS, 30 * DAY_MS + _ORDER_MS)
+_PLACED = " UNION ALL ".join(
+    f"""
+    SELECT accepted_at_ms, stake, state, payout, settled_at_ms FROM trading_order
+    WHERE user_id = %(user_id)s AND accepted_at_ms > %(now_ms)s - {span_ms} AND book = 'real'
+      AND (SELECT span FROM reach) = {number}"""
+    for number, span_ms in enumerate(_SPANS_MS, start=1)
+)
 _OWN = f"""
 own AS MATERIALIZED (
     SELECT {", ".join(f"max(value) FILTER (WHERE name = '{name}') AS {name}" for name in LIMITS)}
     FROM accounts_limit WHERE user_id = %(user_id)s AND %(own)s
 ),
 reach AS (
-    SELECT %(now_ms)s - CASE
-        WHEN %(whole)s OR loss_30d IS NOT NULL THEN {30 * DAY_MS + _ORDER_MS}
-        WHEN loss_7d IS NOT NULL THEN {7 * DAY_MS + _ORDER_MS}
-        WHEN loss_day IS NOT NULL OR open_orders IS NOT NULL THEN {DAY_MS + _ORDER_MS}
-        WHEN stake_day IS NOT NULL OR session IS NOT NULL THEN {_SESSION_MS}
-        ELSE 0 END AS from_ms
+    SELECT CASE
+        WHEN %(whole)s OR loss_30d IS NOT NULL THEN 4
+        WHEN loss_7d IS NOT NULL THEN 3
+        WHEN loss_day IS NOT NULL OR open_orders IS NOT NULL THEN 2
+        WHEN stake_day IS NOT NULL OR session IS NOT NULL THEN 1
+        ELSE 0 END AS span
     FROM own
 ),
-placed AS MATERIALIZED (
-    SELECT accepted_at_ms, stake, state, payout, settled_at_ms FROM trading_order
-    WHERE user_id = %(user_id)s AND accepted_at_ms > (SELECT from_ms FROM reach) AND book = 'real'
-),
+placed AS MATERIALIZED ({_PLACED}),
 used AS (
     SELECT coalesce(sum(stake) FILTER (WHERE state = 'open'), 0)::bigint AS open_stakes,
            count(*) FILTER (WHERE state = 'open') AS open_orders,

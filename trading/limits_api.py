@@ -23,7 +23,7 @@ from ledger.domain import REAL
 from trading import limits
 
 _MOST = {"open_orders": OPEN_ORDERS_MAX, "session": SESSION_MINUTES_MAX}
-_AMOUNT = {"type": ["string", "null"], "pattern": r"^\d{1,15}(\.\d{1,2})?$"}
+_AMOUNT = {"type": ["string", "null"], "pattern": r"^(?!0+(\.0+)?$)\d{1,15}(\.\d{1,2})?$"}
 
 
 @extend_schema_field(_AMOUNT)
@@ -165,8 +165,8 @@ def limits_parsed(body: Any, currency: str) -> dict[str, int | None]:
 
     :raises Problem: ``request.invalid`` with each field that has the wrong shape
     """
-    if not isinstance(body, dict):
-        raise request_invalid(detail="The body must be an object with limits by name.")
+    if not isinstance(body, dict) or not body:
+        raise request_invalid(detail="The body must be an object with limits by name, at least one.")
     wrong = []
     wanted: dict[str, int | None] = {}
     for name, value in body.items():

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import OperationalError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 from accounts.callers import Caller
@@ -18,6 +18,7 @@ from kernel.errors import Problem
 from kernel.ids import uuid7
 from kernel.metrics import count
 from kernel.money import AmountPrecisionError, parse_amount
+from ledger.domain import REAL
 from ledger.errors import wallet_unknown
 from quotes.domain import MarketFacts, market_state
 from realtime.balances import balance_draft
@@ -27,7 +28,9 @@ from realtime.statements import event_params
 from trading import errors, statements
 from trading.domain import Account, Direction, Market, Terms, Ticket, Wallet, admit
 from trading.events import OrderDocument, order_document
-from trading.models import Order
+from trading.limit_rules import LimitUse
+from trading.limits import limit_use
+from trading.models import Dispute, Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class _Facts:
     now_ms: int
     wallet: Wallet
     account: Account
+    limits_set: bool
     market: Market | None
     repeated_id: UUID | None
 
@@ -87,6 +91,7 @@ def _placed(caller: Caller, ticket: Ticket) -> PlacedOrder:
         account=facts.account,
         wallet=facts.wallet,
         market=facts.market,
+        use=_limit_use(caller, facts),
         now_ms=facts.now_ms,
     )
     return PlacedOrder(_written(caller, ticket, facts.wallet, terms, asked), repeated=False)
@@ -138,8 +143,8 @@ def _facts(caller: Caller, ticket: Ticket, wallet_id: UUID) -> _Facts:
         max_stake=max_stake,
     )
     account = Account(*found[12:16])
-    market = None if found[16] is None else _market(now_ms, found[16:45])
-    return _Facts(now_ms, wallet, account, market, repeated_id)
+    market = None if found[17] is None else _market(now_ms, found[17:46])
+    return _Facts(now_ms, wallet, account, found[16], market, repeated_id)
 
 
 def _market(now_ms: int, columns: tuple[Any, ...]) -> Market:
@@ -170,6 +175,15 @@ def _market(now_ms: int, columns: tuple[Any, ...]) -> Market:
         tick_at_ms=facts.tick_at_ms,
         tick_price=facts.tick_price,
     )
+
+
+def _limit_use(caller: Caller, facts: _Facts) -> LimitUse | None:
+    """Read what is used of own limits and of the token's caps, for those who have any; most clients have none."""
+    own = facts.limits_set and facts.wallet.book == REAL
+    if not own and not caller.capped:
+        return None
+    token_id = caller.token_id if caller.capped else None
+    return limit_use(user_id=caller.user_id, token_id=token_id, book=facts.wallet.book, now_ms=facts.now_ms)
 
 
 def _stake(ticket: Ticket, wallet: Wallet) -> int | None:
@@ -277,3 +291,30 @@ def _row(order_id: UUID, columns: dict[str, Any], terms: Terms, balance: int) ->
         **columns,
         **dict.fromkeys(later),
     )
+
+
+@transaction.atomic
+def dispute_open(*, order_id: UUID, by_id: UUID, note: str, now_ms: int) -> Dispute:
+    """Put an order in dispute: its ticks stay in the log until somebody has looked. The result does not change.
+
+    :raises DisputeStateError: when there is an open dispute over it
+    """
+    try:
+        with transaction.atomic():
+            return Dispute.objects.create(order_id=order_id, opened_at_ms=now_ms, opened_by_id=by_id, note=note)
+    except IntegrityError:
+        raise errors.DisputeStateError from None
+
+
+@transaction.atomic
+def dispute_close(*, dispute_id: int, by_id: UUID, finding: str, now_ms: int) -> Dispute:
+    """Close a dispute with what was found.
+
+    :raises DisputeStateError: when it is closed already
+    """
+    dispute = Dispute.objects.select_for_update(no_key=True).get(pk=dispute_id)
+    if dispute.closed_at_ms is not None:
+        raise errors.DisputeStateError
+    dispute.closed_at_ms, dispute.closed_by_id, dispute.finding = now_ms, by_id, finding
+    dispute.save(update_fields=["closed_at_ms", "closed_by_id", "finding"])
+    return dispute

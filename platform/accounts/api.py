@@ -21,6 +21,7 @@ from kernel.clock import optional_rfc3339, parse_rfc3339, rfc3339, wall_ms
 from kernel.errors import field_invalid, not_found
 from kernel.http import rate_check
 from kernel.http.pages import Cursor, known_query, page_ask, page_document
+from kernel.http.schema import ProblemSchema
 from kernel.money import DEFAULT_CURRENCY, AmountPrecisionError, AmountShapeError, format_minor, parse_amount
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -29,6 +30,7 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 class CallerView(APIView):
     """A view for known callers, with rate limits told in its headers."""
 
+    schema = ProblemSchema()
     authentication_classes = (CallerAuthentication,)
     permission_classes = (CallerRequired,)
     # Method -> scope; what is not named needs ``read``.
@@ -78,7 +80,7 @@ class LimitValueField(serializers.Field[Any, Any, Any, Any]):
     """An amount as decimal text, or a whole number of orders or minutes; null where no limit is set."""
 
 
-@extend_schema_field({"type": "string", "pattern": r"^\d{1,15}(\.\d{1,2})?$"})
+@extend_schema_field({"type": "string", "pattern": r"^(?!0+(\.0+)?$)\d{1,15}(\.\d{1,2})?$"})
 class CapField(serializers.Field[int, str, str, int]):
     """An amount above zero as decimal text; minor units inside. All currencies have the same two decimals."""
 

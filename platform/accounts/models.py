@@ -224,7 +224,7 @@ class Consent(models.Model):
 class Ban(models.Model):
     """One ban of a user, for ever; the newest that is not lifted is in force."""
 
-    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="bans")
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="bans", db_index=False)
     reason = models.CharField(max_length=500)
     from_ms = models.BigIntegerField()
     until_ms = models.BigIntegerField(null=True)
@@ -259,7 +259,7 @@ class Limit(models.Model):
     ``pending_from_ms`` is the instant from which a loosening can be confirmed.
     """
 
-    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="limits")
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="limits", db_index=False)
     name = models.CharField(max_length=16, choices=[(name, name) for name in LIMITS])
     value = models.BigIntegerField(null=True)
     set_at_ms = models.BigIntegerField()
@@ -309,7 +309,7 @@ class LimitChange(models.Model):
     For breaks and exclusions the values are their ends in Unix milliseconds.
     """
 
-    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="limit_changes")
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="limit_changes", db_index=False)
     name = models.CharField(max_length=16)
     act = models.CharField(max_length=20, choices=[(act.value, act.value.replace("_", " ")) for act in Act])
     old_value = models.BigIntegerField(null=True)

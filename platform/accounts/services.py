@@ -98,8 +98,10 @@ def user_ban(*, email: str, reason: str, now_ms: int, until_ms: int | None = Non
     if until_ms is not None and until_ms <= now_ms:
         raise ValueError("the end of a ban must lie ahead")
     user = _user_locked(email)
-    if user.is_banned:
+    if user.is_banned and (user.banned_until_ms is None or user.banned_until_ms > now_ms):
         return False
+    # One that has ended, but that the scheduler did not lift yet, must not swallow a new one.
+    _bans_lift([user.pk], now_ms=now_ms, by_id=None)
     user.banned_at_ms, user.banned_until_ms, user.ban_reason = now_ms, until_ms, reason.strip()
     user.save(update_fields=["banned_at_ms", "banned_until_ms", "ban_reason"])
     Ban.objects.create(user=user, reason=user.ban_reason, from_ms=now_ms, until_ms=until_ms, by_id=by_id)

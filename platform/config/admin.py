@@ -84,7 +84,7 @@ def _seconds(age_ms: int | None) -> str:
 
 
 def _invariants() -> dict[str, Any]:
-    """Return the ledger's invariants, checked at most once a minute: they read every transfer."""
+    """Return the ledger's invariants, checked at most once a minute: they read what is newer than the checkpoints."""
     global _kept  # noqa: PLW0603
     if _kept is None or time.monotonic() - _kept[0] > _INVARIANTS_KEEP_S:
         _kept = (time.monotonic(), _invariants_checked())

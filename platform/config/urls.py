@@ -49,6 +49,7 @@ _api: list[URLPattern | URLResolver] = [
     path("", include("quotes.urls")),
     path("", include("trading.urls")),
     path("", include("trading.limits_urls")),
+    path("", include("settlement.urls")),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

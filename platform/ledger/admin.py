@@ -1,4 +1,4 @@
-"""Operators' pages about money: accounts, transfers, adjustments. Nothing here moves anything."""
+"""Operators' pages about money: accounts, transfers, adjustments. Nothing in this file moves anything."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from accounts.admin import ReadOnlyAdmin, ShownInstant
 from kernel.clock import rfc3339
 from kernel.money import format_minor
 from ledger import selectors
+from ledger.admin_requests import money
 from ledger.models import Account, Adjustment, Transfer
 
 _STATEMENT_ROWS = 50
+_CHECKPOINT_ROWS = 10
 
 
 class HouseFilter(admin.SimpleListFilter):
@@ -52,6 +54,7 @@ class AccountAdmin(ReadOnlyAdmin):
         (None, {"fields": ("id", "shown_owner", "book", "kind", "stripe", "currency", "wallet", "shown_opened")}),
         ("Balance", {"fields": ("shown_total", "shown_kind_total", "entry_no")}),
         ("Statement", {"fields": ("statement",)}),
+        ("Checkpoints", {"fields": ("checkpoints",)}),
     )
 
     @admin.display(description="Owner", ordering="owner__email")
@@ -62,14 +65,14 @@ class AccountAdmin(ReadOnlyAdmin):
     @admin.display(description="Balance", ordering="balance")
     def shown_balance(self, account: Account) -> str:
         """Return the stored balance; the house's is computed on its page."""
-        return "computed" if account.balance is None else _money(account.balance, account.currency)
+        return "computed" if account.balance is None else money(account.balance, account.currency)
 
     @admin.display(description="Balance")
     def shown_total(self, account: Account) -> str:
         """Return the balance: stored for a user's account, the sum of the transfers for the house's."""
         if account.balance is not None:
-            return _money(account.balance, account.currency)
-        return _money(selectors.house_total([account.pk]), account.currency)
+            return money(account.balance, account.currency)
+        return money(selectors.house_total([account.pk]), account.currency)
 
     @admin.display(description="All accounts of this kind in this book and currency")
     def shown_kind_total(self, account: Account) -> str:
@@ -79,7 +82,7 @@ class AccountAdmin(ReadOnlyAdmin):
         equal = Account.objects.filter(
             owner__isnull=True, book=account.book, currency=account.currency, kind=account.kind
         )
-        return _money(selectors.house_total(list(equal.values_list("pk", flat=True))), account.currency)
+        return money(selectors.house_total(list(equal.values_list("pk", flat=True))), account.currency)
 
     @admin.display(description="Opened")
     def shown_opened(self, account: Account) -> str:
@@ -94,12 +97,22 @@ class AccountAdmin(ReadOnlyAdmin):
             table = "The house keeps no entry numbers; its movements are in the list of transfers."
         else:
             rows = selectors.statement(account_id=account.pk, before_no=None, limit=_STATEMENT_ROWS)
-            headers = ["No", "At", "What", "Amount", "Balance after", "Reference"]
+            headers = ["No", "At", "What", "Amount", "Balance after", "Reference", "Note"]
             table = _table(headers, [_statement_row(row, account.currency) for row in rows])
         link = reverse("admin:ledger_transfer_changelist")
         return format_html(
             '{}<p class="pt-3"><a class="underline" href="{}?q={}">All transfers</a></p>', table, link, account.pk
         )
+
+    @admin.display(description="Newest days that moved it")
+    def checkpoints(self, account: Account) -> SafeString:
+        """Return where the account stood when those days ended."""
+        headers = ["Day", "Last entry", "Balance", "Hash"]
+        rows = [
+            [row.day, row.entry_no or "", money(row.balance, account.currency), row.hash.hex()]
+            for row in selectors.checkpoints_of(account.pk, limit=_CHECKPOINT_ROWS)
+        ]
+        return _table(headers, rows)
 
 
 @admin.register(Transfer)
@@ -135,7 +148,7 @@ class TransferAdmin(ShownInstant):
     @admin.display(description="Amount", ordering="amount")
     def shown_amount(self, transfer: Transfer) -> str:
         """Return the amount with its currency."""
-        return _money(transfer.amount, transfer.currency)
+        return money(transfer.amount, transfer.currency)
 
     @admin.display(description="From")
     def shown_from(self, transfer: Transfer) -> str:
@@ -150,23 +163,27 @@ class TransferAdmin(ShownInstant):
     @admin.display(description="Balance left behind")
     def shown_debit_after(self, transfer: Transfer) -> str:
         """Return the balance after it on the debited side."""
-        return "" if transfer.debit_after is None else _money(transfer.debit_after, transfer.currency)
+        return "" if transfer.debit_after is None else money(transfer.debit_after, transfer.currency)
 
     @admin.display(description="Balance reached")
     def shown_credit_after(self, transfer: Transfer) -> str:
         """Return the balance after it on the credited side."""
-        return "" if transfer.credit_after is None else _money(transfer.credit_after, transfer.currency)
+        return "" if transfer.credit_after is None else money(transfer.credit_after, transfer.currency)
 
 
 @admin.register(Adjustment)
 class AdjustmentAdmin(ShownInstant):
     """Money moved by hand, with the reason."""
 
-    list_display = ("shown_at", "shown_owner", "shown_amount", "reason")
-    list_select_related = ("account__owner",)
+    list_display = ("shown_at", "shown_owner", "shown_amount", "reason", "origin", "shown_asked", "shown_approved")
+    list_filter = ("origin",)
+    list_select_related = ("account__owner", "request__requested_by", "request__decided_by")
     search_fields = ("account__owner__email", "reason")
     ordering = ("-id",)
-    fields = ("id", "shown_at", "shown_owner", "account", "shown_amount", "reason")
+    fields = (
+        *("id", "shown_at", "shown_owner", "account", "shown_amount", "reason", "origin", "request"),
+        *("shown_asked", "shown_approved"),
+    )
 
     @admin.display(description="Client")
     def shown_owner(self, adjustment: Adjustment) -> str:
@@ -174,24 +191,31 @@ class AdjustmentAdmin(ShownInstant):
         owner = adjustment.account.owner
         return "" if owner is None else owner.email
 
+    @admin.display(description="Asked for by")
+    def shown_asked(self, adjustment: Adjustment) -> str:
+        """Return who asked for it."""
+        return "" if adjustment.request is None else adjustment.request.requested_by.email
+
+    @admin.display(description="Approved by")
+    def shown_approved(self, adjustment: Adjustment) -> str:
+        """Return the second person."""
+        approver = None if adjustment.request is None else adjustment.request.decided_by
+        return "" if approver is None else approver.email
+
     @admin.display(description="Amount")
     def shown_amount(self, adjustment: Adjustment) -> str:
         """Return the signed amount with its currency."""
-        return _money(adjustment.amount, adjustment.account.currency)
+        return money(adjustment.amount, adjustment.account.currency)
 
 
 def _statement_row(row: selectors.StatementRow, currency: str) -> list[Any]:
     amount, after = format_minor(row.amount, currency), format_minor(row.balance_after, currency)
-    return [row.no, rfc3339(row.at_ms), f"{row.family} {row.kind}", amount, after, row.reference]
+    return [row.no, rfc3339(row.at_ms), f"{row.family} {row.kind}", amount, after, row.reference, row.note or ""]
 
 
 def _place(account: Account) -> str:
     owner = "the house" if account.owner is None else account.owner.email
     return f"{owner}: {account.kind}"
-
-
-def _money(amount: int, currency: str) -> str:
-    return f"{format_minor(amount, currency)} {currency}"
 
 
 def _table(headers: list[str], rows: list[list[Any]]) -> SafeString:

@@ -8,6 +8,8 @@ from enum import StrEnum
 from hashlib import sha256
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from kernel.money import parse_amount
+
 REAL = "real"
 DEMO = "demo"
 HOUSE_STRIPES = 16
@@ -67,6 +69,15 @@ class AdjustmentOrigin(StrEnum):
 
 # How long a request waits for a second person.
 REQUEST_LIFETIME_MS = 86_400_000
+
+
+def signed_minor(text: str, currency: str) -> int:
+    """Return minor units of an amount that may have a leading ``-``.
+
+    :raises AmountShapeError, AmountPrecisionError: as :func:`kernel.money.parse_amount`
+    """
+    amount = parse_amount(text.removeprefix("-"), currency)
+    return -amount if text.startswith("-") else amount
 
 
 def payload_hash(*, account_id: UUID, amount: int, reason_code: str, note: str) -> bytes:

@@ -137,3 +137,23 @@ def request_hash(request_id: UUID) -> bytes | None:
     """Return the payload hash that an approval of a request has to name, or None when there is no such request."""
     found = AdjustmentRequest.objects.filter(pk=request_id).values_list("payload_hash", flat=True).first()
     return None if found is None else bytes(found)
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRow:
+    """One movement of a fact; the kinds say what the accounts are for."""
+
+    id: UUID
+    at_ms: int
+    family: str
+    kind: str
+    amount: int
+    debit_kind: str
+    credit_kind: str
+    debit_no: int | None
+    credit_no: int | None
+
+
+def transfers_of_reference(reference: UUID) -> list[TransferRow]:
+    """Return the movements of one fact, in the order of their making."""
+    return [TransferRow(*row) for row in db.rows(statements.TRANSFERS_OF_REFERENCE, {"reference": reference})]

@@ -64,7 +64,7 @@ NEWER = f"at_ms >= {CHECKED_UNTIL_MS} AND at_ms < 9000000000000000"
 
 
 def entry_bytes(side: str, other: str) -> str:
-    """Return the SQL of one entry's canonical bytes, 104 of them: what the hash of a checkpoint is made of.
+    """Return the SQL of one entry's canonical bytes, 88 of them: what the hash of a checkpoint is made of.
 
     :param side: ``debit`` or ``credit``, the account's own side; ``other`` is the opposite one
     """
@@ -135,3 +135,12 @@ SELECT coalesce((SELECT sum(newest.balance) FROM unnest(%(ids)s::uuid[]) AS want
                  CROSS JOIN LATERAL ({CHECKPOINT_NEWEST.format(account="wanted.id")}) AS newest), 0)
      + coalesce((SELECT sum(amount) FROM ledger_transfer WHERE credit_account_id = ANY(%(ids)s) AND {NEWER}), 0)
      - coalesce((SELECT sum(amount) FROM ledger_transfer WHERE debit_account_id = ANY(%(ids)s) AND {NEWER}), 0)"""
+
+# Families are few, and each has at most one transfer of a reference: the unique index finds them.
+TRANSFERS_OF_REFERENCE = """
+SELECT t.id, t.at_ms, t.family, t.kind, t.amount, debit.kind, credit.kind, t.debit_no, t.credit_no
+FROM ledger_transfer AS t
+JOIN ledger_account AS debit ON debit.id = t.debit_account_id
+JOIN ledger_account AS credit ON credit.id = t.credit_account_id
+WHERE t.reference = %(reference)s AND t.family = ANY(ARRAY['order.stake', 'order.close', 'order.profit'])
+ORDER BY t.id"""

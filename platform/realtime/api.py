@@ -41,6 +41,8 @@ class EventPageSerializer(serializers.Serializer[Any]):
 class EventsView(CallerView):
     """The event log of the caller."""
 
+    problems = {"GET": (410,)}
+
     @extend_schema(
         operation_id="events",
         parameters=[OpenApiParameter("after", int), OpenApiParameter("limit", int)],

@@ -10,21 +10,13 @@ from typing import Annotated
 
 import msgspec
 
-from quotes.adapters.upstream import INSTANT_MAX_MS, PriceTextError, is_name, price_decimal
+from quotes.adapters.upstream import INSTANT_MAX_MS, PacketError, PriceTextError, is_name, price_decimal
 from quotes.domain import RawTick
 
 Instant = Annotated[int, msgspec.Meta(gt=0, lt=INSTANT_MAX_MS)]
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 # Later than this an instant of milliseconds would lie thousands of years ahead: it is in microseconds.
 _MICROSECONDS = 10**14
-
-
-class PacketError(ValueError):
-    """A packet cannot be read; ``source`` is the symbol where that much was readable."""
-
-    def __init__(self, source: str = "") -> None:
-        super().__init__(source)
-        self.source = source
 
 
 class _Envelope(msgspec.Struct):

@@ -28,20 +28,47 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Declaration:
+    """A feed's own word that a market is closed, or open again.
+
+    :param source: the upstream symbol; None means every symbol that the feed carries
+    :param source_ms: the source's time, where it gave one
+    """
+
+    source: str | None
+    closed: bool
+    recv_ms: int
+    source_ms: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Packet:
-    """One packet from upstream: a sign of life at its receive time, with or without ticks."""
+    """One packet from upstream: a sign of life at its receive time, with or without ticks.
+
+    :param timed: whether the ticks carry the source's own time, so that they say something about its clock
+    """
 
     recv_ms: int
     ticks: tuple[RawTick, ...] = ()
     refused: tuple[RefusedTick, ...] = ()
     alive: bool = True
+    declared: tuple[Declaration, ...] = ()
+    timed: bool = True
 
 
 class Adapter(Protocol):
     """An upstream source. Its packets never end by an upstream fault; a finite source ends by itself."""
 
-    connected: bool
-    detail: str
+    @property
+    def connected(self) -> bool:
+        """Whether the source can be heard."""
+        ...
+
+    @property
+    def detail(self) -> str:
+        """What an operator should know of the connection, in a line."""
+        ...
 
     def packets(self) -> AsyncGenerator[Packet, None]:
         """Yield packets as they come, reconnecting for ever."""
@@ -63,6 +90,14 @@ class PacketNumbers:
         """Return the next packet's number."""
         self._last = max(self._last + 1, self._clock() * 1000)
         return self._last
+
+
+class PacketError(ValueError):
+    """A packet cannot be read; ``source`` is the symbol where that much was readable."""
+
+    def __init__(self, source: str = "") -> None:
+        super().__init__(source)
+        self.source = source
 
 
 class PriceTextError(ValueError):

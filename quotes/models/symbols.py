@@ -135,13 +135,22 @@ class SymbolRevision(models.Model):
     requested_by_id = models.UUIDField(null=True)
     approved_by_id = models.UUIDField(null=True)
     requested_at_ms = models.BigIntegerField(null=True)
+    cancelled_at_ms = models.BigIntegerField(null=True)
+    cancelled_by_id = models.UUIDField(null=True)
 
     class Meta:
         db_table = "quotes_symbol_revision"
+        permissions = [("approve_emergency_revision", "Can approve an emergency revision that somebody else asked for")]
         constraints = [
             models.UniqueConstraint(fields=["symbol", "number"], name="quotes_revision_number"),
             models.UniqueConstraint(
-                fields=["symbol"], condition=Q(since_ms__isnull=True), name="quotes_revision_one_waits"
+                fields=["symbol"],
+                condition=Q(since_ms__isnull=True, cancelled_at_ms__isnull=True),
+                name="quotes_revision_one_waits",
+            ),
+            models.CheckConstraint(
+                condition=Q(since_ms__isnull=True) | Q(cancelled_at_ms__isnull=True),
+                name="quotes_revision_cancelled_is_never_in_force",
             ),
             models.CheckConstraint(
                 condition=Q(emergency=False)

@@ -9,8 +9,9 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from accounts import services
-from accounts.models import AccessTrail, ApiToken, User
-from kernel.clock import wall_ms
+from accounts.limits import DAY_MS
+from accounts.models import AccessTrail, ApiToken, Ban, Limit, User
+from kernel.clock import rfc3339, wall_ms
 from kernel.http import rates
 from tests.accounts.browser import Browser
 from tests.accounts.people import PASSWORD, person, token_of
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.django_db
 
 LISTS = (
     *("accounts/user", "accounts/apitoken", "accounts/accesstrail", "accounts/consent", "accounts/devmail"),
+    *("accounts/limit", "accounts/limitchange", "accounts/ban"),
     *("account/emailaddress", "mfa/authenticator", "usersessions/usersession", "auth/group", "realtime/eventcounter"),
 )
 
@@ -40,6 +42,8 @@ def test_lists_open(operator: Client, name: str) -> None:
     user = person()
     token_of(user.pk)
     services.consent_record(user_id=user.pk, version="1", now_ms=wall_ms())
+    services.limits_set(user_id=user.pk, wanted={"loss_day": 100, "session": 60}, now_ms=wall_ms())
+    services.user_ban(email=user.email, reason="test", now_ms=wall_ms())
     assert operator.get(f"/admin/{name}/").status_code == 200
     assert operator.get(f"/admin/{name}/?q=person").status_code == 200
 
@@ -70,6 +74,48 @@ def test_ban_asks_for_a_reason_and_is_recorded(operator: Client) -> None:
     operator.post(f"{page}/unban/", {"_form_submitted": "True"})
     user.refresh_from_db()
     assert not user.is_banned
+
+
+def test_a_ban_may_have_an_end(operator: Client) -> None:
+    """Rules 12: an operator bans until an instant in UTC that lies ahead, and is named in the history."""
+    user = person()
+    page = f"/admin/accounts/user/{user.pk}"
+    asked = {"_form_submitted": "True", "reason": "cooling off"}
+    operator.post(f"{page}/ban/", asked | {"until": "2001-01-01T00:00"})
+    user.refresh_from_db()
+    assert not user.is_banned
+
+    operator.post(f"{page}/ban/", asked | {"until": "2999-01-01T10:30"})
+    user.refresh_from_db()
+    assert rfc3339(user.banned_until_ms or 0) == "2999-01-01T10:30:00.000Z"
+    operator.post(f"{page}/unban/", {"_form_submitted": "True"})
+    ban = Ban.objects.get(user=user)
+    assert str(ban.by_id) == str(ban.lifted_by_id) == operator.session["_auth_user_id"]
+    shown = operator.get(f"{page}/change/").content.decode()
+    assert "cooling off" in shown
+    assert "2999-01-01T10:30:00.000Z" in shown
+
+
+def test_operators_see_own_limits_and_change_none(operator: Client) -> None:
+    """Rules 12, 14: limits, breaks and exclusions are the user's alone; a forged form changes nothing."""
+    user = person()
+    now_ms = wall_ms()
+    services.limits_set(user_id=user.pk, wanted={"loss_day": 12_345, "open_orders": 7}, now_ms=now_ms)
+    services.limits_set(user_id=user.pk, wanted={"loss_day": None}, now_ms=now_ms)
+    until_ms = services.break_begin(user_id=user.pk, days=3, now_ms=now_ms)
+    page = f"/admin/accounts/user/{user.pk}/change/"
+    shown = operator.get(page).content.decode()
+    for text in ("123.45", "7 orders", f"none from {rfc3339(now_ms + DAY_MS)}", "loosening asked", rfc3339(until_ms)):
+        assert text in shown
+
+    forged = {"is_active": "on", "break_until_ms": "", "excluded_until_ms": "", "limits_set": ""}
+    assert operator.post(page, forged).status_code == 302
+    user.refresh_from_db()
+    assert (user.break_until_ms, user.limits_set) == (until_ms, True)
+    row = Limit.objects.get(user=user, name="loss_day")
+    assert operator.post(f"/admin/accounts/limit/{row.pk}/change/", {"value": "99999"}).status_code == 403
+    row.refresh_from_db()
+    assert row.value == 12_345
 
 
 def test_no_page_shows_or_takes_secrets(operator: Client) -> None:

@@ -175,6 +175,8 @@ def test_tokens_are_made_shown_once_listed_and_revoked() -> None:
         "created_at": document["created_at"],
         "expires_at": "2998-12-31T22:00:00.000Z",
         "last_used_at": None,
+        "stake_day_cap": None,
+        "loss_day_cap": None,
     }
     assert secret not in json.dumps(_call(manager, path="/api/v1/tokens").json())
     assert _call(secret, REMOTE_ADDR="192.0.2.1").status_code == 200
@@ -183,6 +185,26 @@ def test_tokens_are_made_shown_once_listed_and_revoked() -> None:
     assert _refusal(_call(secret, REMOTE_ADDR="192.0.2.1")) == (401, "auth.invalid_token")
     assert _refusal(_call(manager, "DELETE", f"/api/v1/tokens/{document['id']}")) == (404, "not_found")
     assert [token["name"] for token in _call(manager, path="/api/v1/tokens").json()["data"]] == [""]
+
+
+def test_a_token_has_caps_of_its_own() -> None:
+    """Rules 12, API tokens: caps are set when a token is made, shown in lists, and known of the caller."""
+    manager = token_of(person().pk, *ALL_SCOPES)
+    body = {"scopes": ["read", "trade", "tokens"], "stake_day_cap": "100", "loss_day_cap": "20.50"}
+    made = _call(manager, "POST", "/api/v1/tokens", body).json()
+    assert (made["stake_day_cap"], made["loss_day_cap"]) == ("100.00", "20.50")
+    listed = _call(manager, path="/api/v1/tokens").json()["data"]
+    assert [token["loss_day_cap"] for token in listed] == ["20.50", None]
+    assert token_caller(made["token"], address=None).capped
+    assert not token_caller(manager, address=None).capped
+
+
+def test_a_capped_token_makes_no_token_that_trades() -> None:
+    """S-23: two caps would be no cap; tokens that only read are its to make."""
+    _, capped = services.token_create(user_id=person().pk, scopes=ALL_SCOPES, now_ms=wall_ms(), loss_day_cap=100)
+    asked = {"scopes": ["trade"], "loss_day_cap": "1.00"}
+    assert _refusal(_call(capped, "POST", "/api/v1/tokens", asked)) == (403, "auth.capped")
+    assert _call(capped, "POST", "/api/v1/tokens", {"scopes": ["read"]}).status_code == 201
 
 
 def test_tokens_of_others_do_not_exist() -> None:
@@ -219,6 +241,11 @@ def test_list_of_tokens_is_paged() -> None:
         {"scopes": ["read"], "expires_at": "soon"},
         {"scopes": ["read"], "expires_at": "2001-01-01T00:00:00Z"},
         {"scopes": ["read"], "user_id": str(uuid4())},
+        {"scopes": ["read"], "stake_day_cap": 10},
+        {"scopes": ["read"], "stake_day_cap": "0.00"},
+        {"scopes": ["read"], "loss_day_cap": "-1.00"},
+        {"scopes": ["read"], "loss_day_cap": "1e3"},
+        {"scopes": ["read"], "loss_day_cap": "1.001"},
         {"scopes": "read"},
         [],
     ],

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 
 from accounts.callers import token_caller
 from accounts.domain import address_parsed
-from accounts.models import User
+from accounts.models import ApiToken, User
 from tests.accounts.people import person
 
 pytestmark = pytest.mark.django_db
@@ -42,6 +42,9 @@ def test_create_token_prints_the_token_and_nothing_else() -> None:
         ("--user", "{email}", "--scopes", ""),
         ("--user", "{email}", "--scopes", "read", "--ledgers", "gold"),
         ("--user", "{email}", "--scopes", "read", "--ips", "nowhere"),
+        ("--user", "{email}", "--scopes", "read", "--stake-day-cap", "much"),
+        ("--user", "{email}", "--scopes", "read", "--stake-day-cap", "0"),
+        ("--user", "{email}", "--scopes", "read", "--loss-day-cap", "1.001"),
     ],
 )
 def test_create_token_refuses_clearly(terms: tuple[str, ...]) -> None:
@@ -50,6 +53,15 @@ def test_create_token_refuses_clearly(terms: tuple[str, ...]) -> None:
     with pytest.raises(CommandError) as refused:
         _run("create_token", *(term.format(email=email) for term in terms))
     assert refused.value.returncode == 1
+
+
+def test_create_token_takes_caps() -> None:
+    """Rules 12, API tokens: caps are decimal amounts in any 24 hours."""
+    user = person()
+    asked = ("--user", user.email, "--scopes", "trade", "--stake-day-cap", "100.00", "--loss-day-cap", "20")
+    assert token_caller(_run("create_token", *asked).strip(), address=None).capped
+    token = ApiToken.objects.get(user=user)
+    assert (token.stake_day_cap, token.loss_day_cap) == (10_000, 2_000)
 
 
 def test_ban_and_unban() -> None:

@@ -13,15 +13,16 @@ from django.contrib.auth import get_user_model
 from django.db.models import Model
 from django.test import RequestFactory
 
-# What operators may write, and nothing else: terms of new orders, rights of people, groups of operators.
+# What operators may write, and nothing else: terms of new orders, rights of people, groups of operators. A request for
+# an adjustment can be added: it moves nothing, another person decides about it, and nobody can change it.
 WRITABLE = {"quotes.symbol", "accounts.user", "auth.group"}
-ADDABLE = {"quotes.symbol", "auth.group"}
+ADDABLE = {"ledger.adjustmentrequest", "quotes.symbol", "auth.group"}
 DELETABLE = {"auth.group"}
 UNTOUCHABLE = {
     *("quotes.tick", "quotes.candle", "quotes.symbolhead", "quotes.symbolrevision", "quotes.payoutchange"),
     *("quotes.haltchange", "quotes.refusalcount", "quotes.refusedsample", "quotes.feedstatus"),
     *("trading.order", "trading.orderopen", "trading.tradingpolicy"),
-    *("ledger.account", "ledger.transfer", "ledger.adjustment"),
+    *("ledger.account", "ledger.transfer", "ledger.adjustment", "ledger.checkpoint"),
     *("realtime.event", "realtime.eventcounter"),
 }
 FORBIDDEN_FIELD = re.compile(
@@ -90,7 +91,11 @@ def test_a_user_s_page_takes_no_money_and_no_result(request_of_superuser: Any) -
 
 def test_actions_of_pages_are_known(request_of_superuser: Any) -> None:
     """A new act of an operator has to be thought about here."""
-    known = {"quotes.symbol": {"halt", "close_only", "resume"}, "accounts.user": {"ban", "unban"}}
+    known = {
+        "quotes.symbol": {"halt", "close_only", "resume"},
+        "accounts.user": {"ban", "unban"},
+        "ledger.adjustmentrequest": {"approve", "reject", "withdraw"},
+    }
 
     for model, model_admin in ALL:
         acts: set[str] = set()

@@ -64,7 +64,11 @@ def test_schedulers_that_race_do_a_job_once(takeover_ms: int | None) -> None:
     """F-04: two beats, four workers: double effects = 0, jobs per (name, period) = 1."""
     for period in range(5):
         now_ms = NOW_MS + period * MINUTE_MS
-        done = at_once(4, lambda _, now_ms=now_ms: job_once("tidy", MINUTE_MS, now_ms, effect, takeover_ms=takeover_ms))
+
+        def act(_: int, now_ms: int = now_ms) -> bool:
+            return job_once("tidy", MINUTE_MS, now_ms, effect, takeover_ms=takeover_ms)
+
+        done = at_once(4, act)
         assert sorted(done) == [False, False, False, True]
         assert effects() == JobRun.objects.count() == period + 1
 

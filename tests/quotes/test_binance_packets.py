@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quotes.adapters.binance_packets import PacketError, packet_tick
+from quotes.adapters.binance_packets import packet_tick
+from quotes.adapters.upstream import PacketError
 from quotes.domain import RawTick
 from tests.quotes.replay import DELIVERY, FUTURES, recording
 from tests.quotes.ticks import T0

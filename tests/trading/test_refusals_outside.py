@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from django.test import Client
+from pytest_django.plugin import DjangoDbBlocker
 
 import trading
 from accounts.limits import LIMITS
@@ -31,7 +33,8 @@ from quotes.models import MarketCalendar, Symbol, TradingWindow
 from quotes.services import symbol_halt
 from tests.books import fingerprint, violations
 from tests.market import Market, Trader, db_now_ms, market_open, trader_open
-from tests.trading.tickets import BODY, without
+from tests.quotes.live import stream_running
+from tests.trading.tickets import BODY, MALFORMED, SENDINGS, Sending, without
 from trading.limit_rules import TOKEN_LIMITS
 from trading.models import TradingPolicy
 
@@ -190,6 +193,7 @@ def _outside_session(scene: Scene) -> Attempt:
 
 
 def _past_deadline(scene: Scene) -> Attempt:
+    scene.symbol(purchase_deadline_s=10)
     attempt = scene.ask(expires_at=rfc3339(db_now_ms() + 6_000))
     assert isinstance(attempt.body, dict)
     del attempt.body["duration_s"]
@@ -333,6 +337,7 @@ def test_a_refusal_has_its_code_and_changes_nothing(scene: Scene, refusal: Refus
     answer = attempt.make()
 
     problem = json.loads(answer.content)
+    assert answer.status_code >= 400, problem
     assert (answer.status_code, problem["code"]) == (refusal.status, refusal.code)
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert set(problem) == {"type", "title", "status", "detail", "code", "request_id", "retryable", "errors"}
@@ -416,3 +421,54 @@ def test_a_code_is_found_where_it_is_declared() -> None:
     source = 'def one():\n    return Problem("a.b", status=403)\nTWO = {"x": _market("c.d", "Title")}\n'
 
     assert declared(source) == {"a.b", "c.d"}
+
+
+@pytest.fixture(scope="module")
+def platform(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[int]:
+    """The port of the whole platform as a process of its own."""
+    with django_db_blocker.unblock(), stream_running() as running:
+        connections.close_all()
+        yield running.port
+
+
+@pytest.mark.parametrize("sending", SENDINGS, ids=lambda sending: sending.name)
+def test_a_body_sent_wrongly_is_refused_by_a_real_server(scene: Scene, platform: int, sending: Sending) -> None:
+    """Issue, S-36, S-38: missing types, forms, chunks and a megabyte get a problem document and change nothing."""
+    authorization = str(scene.trader.http().defaults["HTTP_AUTHORIZATION"])
+    before = fingerprint()
+    server = HTTPConnection("127.0.0.1", platform, timeout=20)
+    headers = {"Authorization": authorization}
+    if sending.content_type is not None:
+        headers["Content-Type"] = sending.content_type
+    whole = sending.chunks[0] if len(sending.chunks) == 1 else None
+
+    server.request("POST", ORDERS, whole if whole is not None else iter(sending.chunks), headers)
+    answer = server.getresponse()
+
+    problem = json.loads(answer.read())
+    assert (answer.status, problem["code"]) == (sending.status, sending.code)
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert problem["request_id"] == answer.headers["X-Request-ID"]
+    assert fingerprint() == before
+    server.close()
+
+
+def test_an_order_in_chunks_is_an_order(scene: Scene, platform: int) -> None:
+    """The refusals above are for what is sent, not for chunks."""
+    headers = {
+        "Authorization": str(scene.trader.http().defaults["HTTP_AUTHORIZATION"]),
+        "Content-Type": "application/json",
+    }
+    body = json.dumps(BODY).encode()
+    server = HTTPConnection("127.0.0.1", platform, timeout=20)
+
+    server.request("POST", ORDERS, iter([body[:20], body[20:]]), headers)
+
+    assert server.getresponse().status == 201
+    server.close()
+
+
+def test_there_are_many_kinds_of_malformed_bodies() -> None:
+    """Issue: about 40 kinds; each of these differs from the others."""
+    assert len({body for _, body in MALFORMED}) == len(MALFORMED) >= 120
+    assert len({name for name, _ in MALFORMED}) == len(MALFORMED)

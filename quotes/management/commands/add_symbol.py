@@ -22,7 +22,7 @@ _CODE = re.compile(r"[A-Z0-9._-]{1,32}\Z", re.ASCII)
 class Command(BaseCommand):
     """Offer a symbol on the demo and real ledgers; the same terms again change nothing."""
 
-    help = "Offer a symbol on the demo and real ledgers, round the clock; the parser picks it up within 2 s."
+    help = "Offer a symbol on the demo and real ledgers; the parser picks it up within 2 s."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -40,6 +40,7 @@ class Command(BaseCommand):
         parser.add_argument("--max-stake", default="5000.00", metavar="X", help="decimal amount")
         parser.add_argument("--min-duration", type=int, default=new.min_duration_s, metavar="S", help="seconds")
         parser.add_argument("--max-duration", type=int, default=new.max_duration_s, metavar="S", help="seconds")
+        parser.add_argument("--calendar", default="", metavar="NAME", help="trading hours (default: round the clock)")
         parser.add_argument("--entry-rule", default=new.entry_rule, metavar="NAME", help=", ".join(ENTRY_RULES))
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -78,6 +79,7 @@ def _new_symbol(options: dict[str, Any]) -> services.NewSymbol:
         max_duration_s=options["max_duration"],
         entry_rule=options["entry_rule"],
         endpoint=settings.override,
+        calendar=options["calendar"],
     )
 
 

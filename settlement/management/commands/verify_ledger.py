@@ -19,7 +19,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options."""
-        parser.add_argument("--full", action="store_true", help="read every transfer, also those before the last checkpoint")
+        parser.add_argument("--full", action="store_true", help="read also what the last checkpoint covers")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print one line an invariant."""

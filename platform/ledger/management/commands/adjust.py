@@ -8,8 +8,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from kernel.errors import Problem
-from kernel.money import DEFAULT_CURRENCY, AmountPrecisionError, AmountShapeError, format_minor, parse_amount
+from kernel.money import DEFAULT_CURRENCY, AmountPrecisionError, AmountShapeError, format_minor
 from ledger import selectors, services
+from ledger.domain import signed_minor
 
 
 class Command(BaseCommand):
@@ -40,11 +41,10 @@ class Command(BaseCommand):
 
 
 def _amount(text: str) -> int:
-    negative = text.startswith("-")
     try:
-        amount = parse_amount(text.removeprefix("-"), DEFAULT_CURRENCY)
+        amount = signed_minor(text, DEFAULT_CURRENCY)
     except (AmountShapeError, AmountPrecisionError):
         raise CommandError("--amount must be a decimal amount such as 100.00") from None
     if amount == 0:
         raise CommandError("--amount must not be zero")
-    return -amount if negative else amount
+    return amount

@@ -1,0 +1,143 @@
+"""Receipts over REST."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from accounts.api import CallerView
+from accounts.domain import ledger_of
+from kernel.errors import not_found
+from kernel.http import json_response
+from kernel.http.pages import known_query
+from settlement.receipts import order_receipt
+from trading.api import OrderSerializer
+
+
+class ReceiptTickSerializer(serializers.Serializer[Any]):
+    """One admitted tick as the log has it."""
+
+    seq = serializers.IntegerField()
+    at = serializers.DateTimeField()
+    received_at = serializers.DateTimeField()
+    bid = serializers.CharField(allow_null=True)
+    ask = serializers.CharField(allow_null=True)
+    price = serializers.CharField()
+    revision = serializers.IntegerField()
+
+
+class ReceiptTicksSerializer(serializers.Serializer[Any]):
+    """A tick that decided something, with its neighbours in the log."""
+
+    tick = ReceiptTickSerializer(allow_null=True)
+    before = ReceiptTickSerializer(allow_null=True)
+    after = ReceiptTickSerializer(allow_null=True)
+
+
+class ReceiptEvidenceSerializer(ReceiptTicksSerializer):
+    """What the log says about the expiry."""
+
+    window = ReceiptTickSerializer(many=True)
+    feed_closed = serializers.BooleanField()
+    feed_said = serializers.CharField(allow_null=True)
+    feed_said_at = serializers.DateTimeField(allow_null=True)
+    emergency_revision = serializers.IntegerField(allow_null=True)
+
+
+class ReceiptFeedSerializer(serializers.Serializer[Any]):
+    """Where the prices came from."""
+
+    name = serializers.CharField()
+    symbol = serializers.CharField()
+    endpoint = serializers.CharField()
+    revision = serializers.IntegerField()
+    price_source = serializers.CharField()
+
+
+class ReceiptTermsSerializer(serializers.Serializer[Any]):
+    """What was frozen at acceptance, besides the order's own fields."""
+
+    currency = serializers.CharField()
+    price_scale = serializers.IntegerField()
+    max_tick_age_ms = serializers.IntegerField()
+    symbol_revision = serializers.IntegerField()
+    session_closes_at = serializers.DateTimeField(allow_null=True)
+    entry_after_seq = serializers.IntegerField(allow_null=True)
+    entry_until = serializers.DateTimeField(allow_null=True)
+    expected_price = serializers.CharField(allow_null=True)
+    max_price_drift = serializers.CharField(allow_null=True)
+
+
+class ReceiptRulesSerializer(serializers.Serializer[Any]):
+    """The rules in force, by name and version."""
+
+    admission = serializers.CharField()
+    entry = serializers.CharField()
+    settlement = serializers.CharField()
+    grace_ms = serializers.IntegerField()
+
+
+class ReceiptWatermarkSerializer(serializers.Serializer[Any]):
+    """The raise that made the order due."""
+
+    watermark = serializers.DateTimeField()
+    cause = serializers.ChoiceField(["tick", "heartbeat", "settlement"])
+    raised_at = serializers.DateTimeField()
+
+
+class ReceiptStepSerializer(serializers.Serializer[Any]):
+    """One line of the arithmetic."""
+
+    what = serializers.CharField()
+    calculation = serializers.CharField()
+    result = serializers.CharField()
+
+
+class ReceiptTransferSerializer(serializers.Serializer[Any]):
+    """One movement of money that belongs to the order."""
+
+    id = serializers.UUIDField()
+    at = serializers.DateTimeField()
+    family = serializers.CharField()
+    kind = serializers.CharField()
+    amount = serializers.CharField()
+    debit = serializers.CharField()
+    credit = serializers.CharField()
+    debit_no = serializers.IntegerField(allow_null=True)
+    credit_no = serializers.IntegerField(allow_null=True)
+
+
+class ReceiptSerializer(serializers.Serializer[Any]):
+    """A receipt: all that is needed to check a result by hand."""
+
+    version = serializers.CharField()
+    signature = serializers.CharField(allow_null=True)
+    ticks = serializers.ChoiceField(["log", "archive"])
+    order = OrderSerializer()
+    feed = serializers.CharField()
+    source = ReceiptFeedSerializer()  # type: ignore[assignment]
+    terms = ReceiptTermsSerializer()
+    rules = ReceiptRulesSerializer()
+    opening = ReceiptTicksSerializer()
+    evidence = ReceiptEvidenceSerializer(allow_null=True)
+    watermark = ReceiptWatermarkSerializer(allow_null=True)
+    arithmetic = ReceiptStepSerializer(many=True)
+    transfers = ReceiptTransferSerializer(many=True)
+
+
+class ReceiptView(CallerView):
+    """The receipt of an order of the caller."""
+
+    @extend_schema(operation_id="orders_receipt", responses=ReceiptSerializer)
+    def get(self, request: Request, order_id: UUID) -> HttpResponse:
+        """Show the receipt of an order; of an open one, what is known by now."""
+        known_query(request.query_params)
+        found = order_receipt(user_id=self.caller.user_id, order_id=order_id)
+        if found is None or not self.caller.may_see(ledger_of(found[0].book)):
+            raise not_found()
+        return json_response(found[1])

@@ -1,0 +1,1 @@
+"""Plans of the hot statements, on a database that is large enough for them to matter."""

@@ -1,0 +1,162 @@
+"""A database of some size, made by a few real acts and many copies of their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db import connection
+
+from kernel import db
+from quotes.models import Symbol, SymbolHead
+from tests.market import Market, Trader, db_now_ms, market_open, settle_due, trader_open
+
+DAY_MS = 86_400_000
+MARKETS, TRADERS, COPIES = 20, 200, 50
+DAYS_BEFORE, TICKS_A_DAY = 4, 500
+
+_COLUMNS = """
+SELECT column_name FROM information_schema.columns
+WHERE table_schema = 'public' AND table_name = %s AND is_generated = 'NEVER' ORDER BY ordinal_position"""
+
+
+@dataclass
+class Recorder:
+    """Statements with the parameters that the platform itself gave them."""
+
+    seen: list[tuple[str, Any]] = field(default_factory=list)
+
+    def params(self, statement: str) -> Mapping[str, Any]:
+        """Return the parameters of the last execution of a statement."""
+        found = [params for sql, params in self.seen if sql == statement]
+        assert found, f"never executed: {statement[:200]}"
+        return found[-1] or {}
+
+    def only(self, *words: str) -> tuple[str, Mapping[str, Any]]:
+        """Return the one statement in which all these words are, as text with named parameters."""
+        found = [(sql, params) for sql, params in self.seen if all(word in sql for word in words)]
+        assert len(found) == 1, [sql for sql, _ in self.seen]
+        sql, params = found[0]
+        if isinstance(params, Mapping):
+            return sql, params
+        names = [f"p{number}" for number in range(len(params or ()))]
+        for name in names:
+            sql = sql.replace("%s", f"%({name})s", 1)
+        return sql, dict(zip(names, params or (), strict=True))
+
+
+@contextmanager
+def recorded() -> Iterator[Recorder]:
+    """Record what this thread's connection executes."""
+    recorder = Recorder()
+
+    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        recorder.seen.append((str(sql), params))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        yield recorder
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What is there."""
+
+    markets: Sequence[Market]
+    traders: Sequence[Trader]
+    now_ms: int
+
+
+def copies(table: str, times: int, where: str = "true", **changes: str) -> None:
+    """Insert copies of rows, with the given columns changed.
+
+    :param changes: SQL by column; ``n`` is the number of the copy, ``o`` the row
+    """
+    columns = [name for (name,) in db.rows(_COLUMNS, [table])]
+    values = ", ".join(changes.get(name, f"o.{name}") for name in columns)
+    db.run(
+        f"INSERT INTO {table} ({', '.join(columns)}) "
+        f"SELECT {values} FROM {table} AS o CROSS JOIN generate_series(1, {times}) AS n WHERE {where}",
+        {},
+    )
+
+
+def fill() -> Filled:
+    """Make markets with days of ticks, and traders with open and settled orders."""
+    markets = [market_open(f"M{number}", price=None, max_tick_age_ms=60_000) for number in range(MARKETS)]
+    _symbols_idle()
+    _ticks(markets)
+    traders = [trader_open(real="1000.00") for _ in range(TRADERS)]
+    for market in markets:
+        market.admitted("1.08512")
+    for number, trader in enumerate(traders):
+        trader.place(markets[number % MARKETS], ledger="real", duration_s=1)
+        trader.place(markets[number % MARKETS], ledger="demo", duration_s=3_600)
+    for market in markets:
+        market.admitted("1.08513", at_ms=market.now_ms + 1_500)
+    assert settle_due() == TRADERS
+    _orders()
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    return Filled(markets, traders, db_now_ms())
+
+
+def _symbols_idle() -> None:
+    """Add symbols without orders: a platform offers hundreds."""
+    idle = [Symbol(code=f"X{number}", name="Idle", feed="script", source=f"X{number}") for number in range(400)]
+    SymbolHead.objects.bulk_create(SymbolHead(symbol=symbol) for symbol in Symbol.objects.bulk_create(idle))
+
+
+def _ticks(markets: Sequence[Market]) -> None:
+    """Write days of ticks behind the newest, and let each log go on after them."""
+    ids = [market.id for market in markets]
+    today = datetime.now(UTC).date()
+    for back in range(DAYS_BEFORE, -1, -1):
+        day = today - timedelta(days=back)
+        db.run("SELECT quotes_partition_ensure(%s)", [day])
+        start_ms = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1000
+        end_ms = min(start_ms + DAY_MS, db_now_ms() - 1_000)
+        db.run(
+            "INSERT INTO quotes_tick (symbol_id, seq, at_ms, received_at_ms, bid, ask, price, revision)"
+            " SELECT id, %(first)s + n, %(start)s + n * %(step)s, %(start)s + n * %(step)s, 1.08512, 1.08512, 108512, 1"
+            " FROM unnest(%(ids)s::int[]) AS id CROSS JOIN generate_series(1, %(count)s) AS n",
+            {
+                "ids": ids,
+                "first": (DAYS_BEFORE - back) * TICKS_A_DAY,
+                "start": start_ms,
+                "step": max(1, (end_ms - start_ms) // (TICKS_A_DAY + 1)),
+                "count": TICKS_A_DAY,
+            },
+        )
+    last = (DAYS_BEFORE + 1) * TICKS_A_DAY
+    db.run("UPDATE quotes_symbol_head SET seq = %s WHERE symbol_id = ANY(%s)", [last, ids])
+    for market in markets:
+        market.log.seq = last
+    for interval_s in (1, 60):
+        db.run(
+            "INSERT INTO quotes_candle (symbol_id, interval_s, start_ms, revision, open, high, low, close, ticks)"
+            " SELECT id, %(interval)s, n * %(interval)s * 1000, 1, 1, 1, 1, 1, 1"
+            " FROM unnest(%(ids)s::int[]) AS id CROSS JOIN generate_series(1, 2000) AS n",
+            {"ids": ids, "interval": interval_s},
+        )
+
+
+def _orders() -> None:
+    """Copy orders with what belongs to them."""
+    copied = "md5(o.{}::text || n)::uuid"
+    copies("trading_order", COPIES, id=copied.format("id"), client_order_id="o.client_order_id || '-' || n")
+    copies("trading_order_open", COPIES, order_id=copied.format("order_id"))
+    copies(
+        "ledger_transfer",
+        COPIES,
+        "o.family LIKE 'order.%%'",
+        id="gen_random_uuid()",
+        reference="gen_random_uuid()",
+        debit_no="o.debit_no + n * 10",
+        credit_no="o.credit_no + n * 10",
+    )
+    copies("realtime_event", COPIES, seq="o.seq + n * 100")
+    db.run("UPDATE realtime_event_counter SET seq = 10000 WHERE seq > 0")
