@@ -22,9 +22,9 @@ from accounts.admin import ReadOnlyAdmin, ShownInstant
 from kernel.clock import DB_NOW_MS_SQL, optional_rfc3339, rfc3339, wall_ms
 from kernel.money import CURRENCY_SCALES, DEFAULT_CURRENCY, format_minor, format_scaled
 from quotes import (
-    calendar_admin as calendar_admin,
+    calendar_admin,  # noqa: F401 - it registers its pages
+    services,
 )
-from quotes import services
 from quotes.domain import MarketStateName
 from quotes.models import FeedStatus, HaltChange, PayoutChange, RefusalCount, RefusedSample, Symbol, SymbolHead
 from quotes.payout_chart import payout_chart

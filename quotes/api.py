@@ -18,7 +18,7 @@ from kernel.clock import optional_rfc3339, rfc3339
 from kernel.errors import field_invalid
 from kernel.http import json_response, rate_check
 from kernel.http.pages import Cursor, instant_query, known_query, page_ask, page_document
-from kernel.http.schema import ProblemSchema
+from kernel.http.schema import FROM, PAGE, TO, ProblemSchema
 from kernel.money import DEFAULT_CURRENCY, format_minor, format_scaled
 from quotes import selectors
 from quotes.domain import CANDLE_INTERVALS_S, MarketStateName
@@ -31,9 +31,6 @@ TICKS_DEFAULT_MS = 60_000
 CANDLES_MAX = 5_000
 CANDLES_DEFAULT = 300
 INTERVAL_DEFAULT = "1m"
-
-_FROM = OpenApiParameter("from", str, description="RFC 3339, inclusive")
-_TO = OpenApiParameter("to", str, description="RFC 3339, exclusive")
 
 
 class PublicTickSerializer(serializers.Serializer[Any]):
@@ -169,7 +166,7 @@ class TicksView(PublicView):
     """The admitted ticks of a symbol: what orders open and settle by."""
 
     @extend_schema(
-        operation_id="symbols_ticks", parameters=[_FROM, _TO], responses=TickListSerializer, filters=False, auth=[]
+        operation_id="symbols_ticks", parameters=[FROM, TO], responses=TickListSerializer, filters=False, auth=[]
     )
     def get(self, request: Request, code: str) -> HttpResponse:
         """List ticks by time; the last minute unless asked otherwise, at most an hour and 50,000 ticks."""
@@ -190,7 +187,7 @@ class CandlesView(PublicView):
 
     @extend_schema(
         operation_id="symbols_candles",
-        parameters=[OpenApiParameter("interval", str, enum=list(CANDLE_INTERVALS_S)), _FROM, _TO],
+        parameters=[OpenApiParameter("interval", str, enum=list(CANDLE_INTERVALS_S)), FROM, TO],
         responses=CandleListSerializer,
         filters=False,
         auth=[],
@@ -216,7 +213,7 @@ class PayoutsView(PublicView):
 
     @extend_schema(
         operation_id="symbols_payouts",
-        parameters=[OpenApiParameter("limit", int), OpenApiParameter("cursor", str)],
+        parameters=PAGE,
         responses=PayoutChangePageSerializer,
         filters=False,
         auth=[],

@@ -306,7 +306,7 @@ def _terms_text(terms: Mapping[str, Any]) -> str:
 
 
 def _summary(hours: Hours) -> str:
-    sessions = ", ".join(str(session) for session in sorted(hours.sessions))
+    sessions = ", ".join(str(session) for session in hours.sessions)
     return f"{hours.time_zone}: {sessions}; {len(hours.holidays)} holidays and half days."
 
 

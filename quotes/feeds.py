@@ -80,11 +80,3 @@ def endpoint_allowed(recorded: str, override: str, *, production: bool) -> bool:
     :param override: the endpoint that the parser was told to use; empty means the feed's own
     """
     return not production or recorded == override
-
-
-def endpoint_override(name: str, environment: Mapping[str, str] | None = None) -> str:
-    """Return the endpoint that ``FEED_<NAME>_URL`` names, empty where it names none.
-
-    :raises FeedSettingsError: as :func:`feed_settings`
-    """
-    return feed_settings(name, environment).override

@@ -57,6 +57,11 @@ class Hours:
     holidays: tuple[HolidayTerms, ...] = ()
     exchange: str = ""
 
+    def __post_init__(self) -> None:
+        """Bring sessions and holidays in their order: equal hours are equal however they were written."""
+        object.__setattr__(self, "sessions", tuple(sorted(self.sessions)))
+        object.__setattr__(self, "holidays", tuple(sorted(self.holidays, key=lambda holiday: holiday.day)))
+
     @property
     def calendar(self) -> Calendar:
         """Return the pure calendar of these terms."""
@@ -178,7 +183,7 @@ def hours_set(*, calendar: MarketCalendar, hours: Hours, by_id: UUID | None, now
     """
     _checked(hours, now_ms)
     locked = MarketCalendar.objects.select_for_update(no_key=True).get(pk=calendar.pk)
-    if _normal(hours) == _normal(hours_of(locked)):
+    if hours == hours_of(locked):
         return locked
     return _saved(locked, hours, by_id, now_ms)
 
@@ -187,11 +192,6 @@ def _checked(hours: Hours, now_ms: int) -> None:
     found = hours_problems(hours, now_ms=now_ms)
     if found:
         raise errors.hours_invalid(found)
-
-
-def _normal(hours: Hours) -> tuple[object, ...]:
-    by_day = sorted(hours.holidays, key=lambda holiday: holiday.day)
-    return (hours.time_zone, hours.exchange, sorted(hours.sessions), by_day)
 
 
 def _saved(calendar: MarketCalendar, hours: Hours, by_id: UUID | None, now_ms: int) -> MarketCalendar:
@@ -234,7 +234,7 @@ def _recorded(hours: Hours, calendar: MarketCalendar) -> dict[str, Any]:
     return {
         "time_zone": hours.time_zone,
         "exchange": hours.exchange,
-        "sessions": [str(session) for session in sorted(hours.sessions)],
+        "sessions": [str(session) for session in hours.sessions],
         "holidays": [
             {
                 "day": holiday.day.isoformat(),
@@ -242,7 +242,7 @@ def _recorded(hours: Hours, calendar: MarketCalendar) -> dict[str, Any]:
                 "hours": None if holiday.hours is None else "-".join(time_text(minute) for minute in holiday.hours),
                 "imported": holiday.imported,
             }
-            for holiday in sorted(hours.holidays, key=lambda holiday: holiday.day)
+            for holiday in hours.holidays
         ],
         "symbols": list(calendar.symbols.order_by("code").values_list("code", flat=True)),
     }

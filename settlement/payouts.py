@@ -13,7 +13,7 @@ from quotes.models import Symbol
 from quotes.payouts import PAYOUT_1, WeighedOrder, recalculated
 from quotes.services import symbol_payout_set
 
-JOB = "payouts"
+JOB = "settlement.payouts_recalculate"
 
 _WINDOW = """
 SELECT symbol_id, user_id, stake, won FROM settlement_window_order

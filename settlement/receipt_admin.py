@@ -20,9 +20,9 @@ from accounts.admin import ReadOnlyAdmin
 from kernel.clock import optional_rfc3339, rfc3339, wall_ms
 from settlement.receipts import ReceiptTick, receipt_of
 from trading.admin import OrderAdmin
+from trading.disputes import dispute_close, dispute_open
 from trading.errors import DisputeStateError
 from trading.models import Dispute, Order
-from trading.services import dispute_close, dispute_open
 
 admin.site.unregister(Order)
 

@@ -19,6 +19,7 @@ from accounts.domain import ledger_of
 from kernel.errors import Problem, field_invalid, not_found
 from kernel.http import json_response, problem_response, rate_check
 from kernel.http.pages import Cursor, instant_query, known_query, page_ask, page_document
+from kernel.http.schema import FROM, PAGE, TO
 from trading import selectors, services
 from trading.errors import ledger_forbidden
 from trading.events import order_document
@@ -134,10 +135,9 @@ class OrderListView(CallerView):
             OpenApiParameter("ledger", str, enum=_LEDGERS),
             OpenApiParameter("symbol", str),
             OpenApiParameter("client_order_id", str),
-            OpenApiParameter("from", str),
-            OpenApiParameter("to", str),
-            OpenApiParameter("limit", int),
-            OpenApiParameter("cursor", str),
+            FROM,
+            TO,
+            *PAGE,
         ],
     )
     def get(self, request: Request) -> Response:

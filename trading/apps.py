@@ -10,6 +10,8 @@ class TradingConfig(AppConfig):
 
     def ready(self) -> None:
         """Make the events of orders known."""
+        from trading import limits
         from trading.events import events_register
 
+        assert limits
         events_register()

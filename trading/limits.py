@@ -12,7 +12,7 @@ from django.db import transaction
 
 from accounts import selectors as accounts_selectors
 from accounts import services as accounts_services
-from accounts.limits import CONFIRM_WITHIN_MS, DAY_MS, LIMITS, LOOSEN_WAIT_MS, MONEY_LIMITS, UNCHANGED, LimitState
+from accounts.limits import CONFIRM_WITHIN_MS, DAY_MS, LIMITS, MONEY_LIMITS, UNCHANGED, LimitState
 from kernel import db
 from kernel.clock import optional_rfc3339, rfc3339
 from kernel.money import DEFAULT_CURRENCY, format_minor
@@ -211,7 +211,7 @@ def limits_put(*, user_id: UUID, wanted: Mapping[str, int | None], now_ms: int) 
 
     :param wanted: see :func:`accounts.services.limits_set`
     """
-    wait_ms = getattr(settings, "LIMIT_LOOSEN_WAIT_S", LOOSEN_WAIT_MS // 1000) * 1000
+    wait_ms = settings.LIMIT_LOOSEN_WAIT_S * 1000
     decided = accounts_services.limits_set(user_id=user_id, wanted=wanted, now_ms=now_ms, wait_ms=wait_ms)
     document = limits_document(user_id=user_id, now_ms=now_ms)
     changed = [

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError, OperationalError, transaction
+from django.db import OperationalError, transaction
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 from accounts.callers import Caller
@@ -30,7 +30,7 @@ from trading.domain import Account, Direction, Market, Terms, Ticket, Wallet, ad
 from trading.events import OrderDocument, order_document
 from trading.limit_rules import LimitUse
 from trading.limits import limit_use
-from trading.models import Dispute, Order
+from trading.models import Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +142,9 @@ def _facts(caller: Caller, ticket: Ticket, wallet_id: UUID) -> _Facts:
         min_stake=min_stake,
         max_stake=max_stake,
     )
-    account = Account(*found[12:16])
-    market = None if found[17] is None else _market(now_ms, found[17:46])
-    return _Facts(now_ms, wallet, account, found[16], market, repeated_id)
+    account = Account(*found[12:17])
+    market = None if found[18] is None else _market(now_ms, found[18:47])
+    return _Facts(now_ms, wallet, account, found[17], market, repeated_id)
 
 
 def _market(now_ms: int, columns: tuple[Any, ...]) -> Market:
@@ -213,11 +213,10 @@ def _plain(number: str | None) -> str | None:
     return f"{int(whole)}.{fraction.rstrip('0')}"
 
 
-def _written(caller: Caller, ticket: Ticket, wallet: Wallet, terms: Terms, asked: str) -> OrderDocument:
-    order_id = uuid7()
-    balance = wallet.balance - terms.stake
-    opening, wait = terms.opening, terms.wait
-    columns = {
+def _shown_columns(caller: Caller, ticket: Ticket, wallet: Wallet, terms: Terms) -> dict[str, Any]:
+    """Return the columns of a new order that its document shows."""
+    opening = terms.opening
+    return {
         "client_order_id": ticket.client_order_id,
         "wallet_id": wallet.id,
         "book": wallet.book,
@@ -237,7 +236,12 @@ def _written(caller: Caller, ticket: Ticket, wallet: Wallet, terms: Terms, asked
         "open_at_ms": opening and opening.at_ms,
         "open_price": opening and opening.price,
     }
-    hidden = {
+
+
+def _frozen_columns(caller: Caller, terms: Terms, asked: str) -> dict[str, Any]:
+    """Return the other columns: what repeats, entry, evidence and receipts are judged by."""
+    wait = terms.wait
+    return {
         "asked": asked,
         "token_id": caller.token_id,
         "max_tick_age_ms": terms.max_tick_age_ms,
@@ -250,8 +254,14 @@ def _written(caller: Caller, ticket: Ticket, wallet: Wallet, terms: Terms, asked
         "entry_after_ms": wait and wait.after_ms,
         "entry_until_ms": wait and wait.until_ms,
     }
+
+
+def _written(caller: Caller, ticket: Ticket, wallet: Wallet, terms: Terms, asked: str) -> OrderDocument:
+    order_id = uuid7()
+    balance = wallet.balance - terms.stake
+    columns = _shown_columns(caller, ticket, wallet, terms)
     document = order_document(_row(order_id, columns, terms, balance))
-    told = "order.opened" if opening else "order.accepted"
+    told = "order.opened" if terms.opening else "order.accepted"
     drafts = [
         EventDraft(caller.user_id, wallet.book, told, payload_encoded(document), terms.accepted_at_ms),
         balance_draft(
@@ -272,7 +282,10 @@ def _written(caller: Caller, ticket: Ticket, wallet: Wallet, terms: Terms, asked
         "stakes_id": wallet.stakes_id,
         "at_ms": terms.accepted_at_ms,
     }
-    written = db.row(statements.PLACE, columns | hidden | params | event_params(caller.user_id, drafts))
+    written = db.row(
+        statements.PLACE,
+        columns | _frozen_columns(caller, terms, asked) | params | event_params(caller.user_id, drafts),
+    )
     # The lock and admission make this certain; the condition in the statement is the second wall.
     if written is None or written[0] != balance:
         raise errors.insufficient_funds()
@@ -291,30 +304,3 @@ def _row(order_id: UUID, columns: dict[str, Any], terms: Terms, balance: int) ->
         **columns,
         **dict.fromkeys(later),
     )
-
-
-@transaction.atomic
-def dispute_open(*, order_id: UUID, by_id: UUID, note: str, now_ms: int) -> Dispute:
-    """Put an order in dispute: its ticks stay in the log until somebody has looked. The result does not change.
-
-    :raises DisputeStateError: when there is an open dispute over it
-    """
-    try:
-        with transaction.atomic():
-            return Dispute.objects.create(order_id=order_id, opened_at_ms=now_ms, opened_by_id=by_id, note=note)
-    except IntegrityError:
-        raise errors.DisputeStateError from None
-
-
-@transaction.atomic
-def dispute_close(*, dispute_id: int, by_id: UUID, finding: str, now_ms: int) -> Dispute:
-    """Close a dispute with what was found.
-
-    :raises DisputeStateError: when it is closed already
-    """
-    dispute = Dispute.objects.select_for_update(no_key=True).get(pk=dispute_id)
-    if dispute.closed_at_ms is not None:
-        raise errors.DisputeStateError
-    dispute.closed_at_ms, dispute.closed_by_id, dispute.finding = now_ms, by_id, finding
-    dispute.save(update_fields=["closed_at_ms", "closed_by_id", "finding"])
-    return dispute

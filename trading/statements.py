@@ -21,6 +21,8 @@ SELECT clock.now_ms, repeated.id,
        wallet.book, wallet.currency, wallet.balance, stakes.id, stakes.balance,
        policy.tradable_from_ms, policy.tradable_until_ms, policy.symbols, policy.min_stake, policy.max_stake,
        client.banned_at_ms IS NOT NULL, client.excluded_until_ms, client.break_until_ms, client.level >= 1,
+       EXISTS (SELECT FROM accounts_countrypolicy AS policy
+               WHERE policy.country = client.country AND policy.orders_refused),
        client.limits_set,
        symbol.id, symbol.code,
        CASE WHEN wallet.book = 'real'

@@ -23,7 +23,7 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from accounts import services
-from accounts.models import AccessTrail, ApiToken, Ban, Consent, DevMail, Limit, LimitChange, User
+from accounts.models import AccessTrail, ApiToken, Ban, Consent, CountryPolicy, DevMail, Limit, LimitChange, User
 from accounts.panels import bans_table, cap_text, limit_changes_table, limit_text, limits_table, waits_text
 from kernel.clock import optional_rfc3339, rfc3339, wall_ms
 
@@ -364,6 +364,16 @@ class BanAdmin(ReadOnlyAdmin):
     def shown_lifted(self, ban: Ban) -> str:
         """Return when it was lifted."""
         return optional_rfc3339(ban.lifted_at_ms) or "in force"
+
+
+@admin.register(CountryPolicy)
+class CountryPolicyAdmin(ModelAdmin):  # type: ignore[misc]
+    """Which countries' clients may not trade; it binds everybody of a country alike."""
+
+    list_display = ("country", "orders_refused", "bonus_refused", "note")
+    list_filter = ("orders_refused", "bonus_refused")
+    search_fields = ("country", "note")
+    actions = None
 
 
 @admin.register(AccessTrail)

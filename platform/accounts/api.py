@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,7 +21,7 @@ from kernel.clock import optional_rfc3339, parse_rfc3339, rfc3339, wall_ms
 from kernel.errors import field_invalid, not_found
 from kernel.http import rate_check
 from kernel.http.pages import Cursor, known_query, page_ask, page_document
-from kernel.http.schema import ProblemSchema
+from kernel.http.schema import PAGE, ProblemSchema
 from kernel.money import DEFAULT_CURRENCY, AmountPrecisionError, AmountShapeError, format_minor, parse_amount
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -199,7 +199,7 @@ class TokensView(CallerView):
 
     @extend_schema(
         operation_id="tokens_list",
-        parameters=[OpenApiParameter("limit", int), OpenApiParameter("cursor", str)],
+        parameters=PAGE,
         responses=TokenPageSerializer,
     )
     def get(self, request: Request) -> Response:

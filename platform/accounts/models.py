@@ -345,3 +345,23 @@ class DevMail(models.Model):
 
     def __str__(self) -> str:
         return f"{self.to}: {self.subject}"
+
+
+class CountryPolicy(models.Model):
+    """What clients of a country may not do here; countries without a row are allowed everything."""
+
+    country = models.CharField(max_length=2, primary_key=True, help_text="two letters, such as DE")
+    orders_refused = models.BooleanField(default=False, help_text="no new orders; open ones settle as always")
+    bonus_refused = models.BooleanField(default=False, help_text="no bonuses and promotions")
+    note = models.CharField(max_length=200, blank=True, default="")
+
+    class Meta:
+        verbose_name = "country policy"
+        verbose_name_plural = "country policies"
+        ordering = ["country"]
+        constraints = [
+            models.CheckConstraint(name="accounts_countrypolicy_code", condition=Q(country__regex=r"^[A-Z]{2}$"))
+        ]
+
+    def __str__(self) -> str:
+        return self.country

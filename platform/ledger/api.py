@@ -20,6 +20,7 @@ from kernel.http import json_response
 from kernel.http.idempotency import answer_once
 from kernel.http.pages import Cursor, known_query, page_ask, page_document
 from kernel.http.rest import strict_json_loads
+from kernel.http.schema import PAGE
 from kernel.money import format_minor
 from ledger import errors, selectors, services
 
@@ -131,7 +132,7 @@ class WalletEntriesView(CallerView):
 
     @extend_schema(
         responses=EntryPageSerializer,
-        parameters=[OpenApiParameter("limit", int), OpenApiParameter("cursor", str)],
+        parameters=PAGE,
     )
     def get(self, request: Request, wallet_id: UUID) -> Response:
         """List entries, the newest first, complete from the account's opening."""

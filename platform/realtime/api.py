@@ -45,7 +45,10 @@ class EventsView(CallerView):
 
     @extend_schema(
         operation_id="events",
-        parameters=[OpenApiParameter("after", int), OpenApiParameter("limit", int)],
+        parameters=[
+            OpenApiParameter("after", {"type": "integer", "minimum": 0, "maximum": _SEQ_MAX}),
+            OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": selectors.EVENTS_MAX}),
+        ],
         responses=EventPageSerializer,
     )
     def get(self, request: Request) -> Response:

@@ -40,6 +40,7 @@ class AccountBanned(msgspec.Struct, frozen=True):
 
     reason: str
     banned_at: str
+    banned_until: str | None = None
 
 
 _types: dict[tuple[str, int], type[Any]] = {}

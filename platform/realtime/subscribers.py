@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from accounts import hooks
 from accounts.models import User
-from kernel.clock import rfc3339
+from kernel.clock import optional_rfc3339, rfc3339
 from realtime import services
 from realtime.events import AccountBanned, EventDraft, payload_encoded
 
@@ -20,5 +20,6 @@ def _counter_opened(user: User) -> None:
 
 
 def _ban_told(user: User, now_ms: int) -> None:
-    told = AccountBanned(reason=user.ban_reason, banned_at=rfc3339(now_ms))
+    until = optional_rfc3339(user.banned_until_ms)
+    told = AccountBanned(reason=user.ban_reason, banned_at=rfc3339(now_ms), banned_until=until)
     services.events_append([EventDraft(user.pk, "", "account.banned", payload_encoded(told), at_ms=now_ms)])

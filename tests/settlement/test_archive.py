@@ -17,8 +17,8 @@ from quotes.models import TickArchive
 from settlement.archive import day_path, ticks_archive
 from settlement.audit import orders_audit
 from tests.market import Market, Trader, db_now_ms, market_open, order_row, settle_due, trader_open
+from trading.disputes import dispute_close, dispute_open
 from trading.models import Order
-from trading.services import dispute_close, dispute_open
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -20,7 +20,7 @@ from quotes.models import PayoutChange, Symbol
 from quotes.payout_chart import payout_chart
 from quotes.payouts import PAYOUT_1
 from settlement.models import WindowOrder
-from settlement.payouts import payouts_recalculate, payouts_recalculate_once
+from settlement.payouts import JOB, payouts_recalculate, payouts_recalculate_once
 from settlement.tasks import settlement_payouts_recalculate
 from tests.books import violations
 from tests.crowd import at_once
@@ -215,14 +215,14 @@ def test_two_schedulers_move_a_payout_once_a_minute(market: Market, schedulers: 
     runs = JobRun.objects.count()
     assert 1 <= sum(done) == runs <= 2
     assert payout(market) == 85 + 2 * runs
-    assert set(JobRun.objects.values_list("name", "outcome", "detail")) == {("payouts", "done", "1 changed")}
+    assert set(JobRun.objects.values_list("name", "outcome", "detail")) == {(JOB, "done", "1 changed")}
 
 
 def test_the_task_does_it_once_however_often_it_is_asked(market: Market) -> None:
     """Architecture, scheduler: asked each twenty seconds, done once a minute."""
     for _ in range(3):
         settlement_payouts_recalculate()
-    assert 1 <= JobRun.objects.filter(name="payouts").count() <= 2
+    assert 1 <= JobRun.objects.filter(name=JOB).count() <= 2
 
 
 def test_every_line_of_the_schedule_is_a_task_that_a_worker_knows() -> None:

@@ -299,5 +299,7 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 # --- trading --------------------------------------------------------------------------------------
 SIMULATOR_SEED = env.int("SIMULATOR_SEED", 1)
 DEMO_OPENING_MINOR = 1_000_000
+# How long a client's looser limit waits before it can be confirmed.
+LIMIT_LOOSEN_WAIT_S = 86_400
 # Whether the real ledger takes symbols of generators, scripts and overridden endpoints that do not say so.
 CUSTOM_FEEDS_ON_REAL = True

@@ -62,6 +62,7 @@ UNFOLD = {
                 "items": [
                     _link("Symbols", "candlestick_chart", "quotes.symbol"),
                     _link("Feeds", "sensors", "quotes.feedstatus"),
+                    _link("Trading hours", "calendar_clock", "quotes.marketcalendar"),
                     _link("Halts", "pause_circle", "quotes.haltchange"),
                     _link("Payout changes", "percent", "quotes.payoutchange"),
                     _link("Refused ticks", "block", "quotes.refusedsample"),
@@ -72,6 +73,7 @@ UNFOLD = {
                 "items": [
                     _link("Orders", "swap_vert", "trading.order"),
                     _link("Open orders", "hourglass_top", "trading.orderopen"),
+                    _link("Disputes", "gavel", "trading.dispute"),
                 ],
             },
             {
@@ -87,6 +89,10 @@ UNFOLD = {
                 "items": [
                     _link("Users", "person", "accounts.user"),
                     _link("API tokens", "key", "accounts.apitoken"),
+                    _link("Own limits", "shield_person", "accounts.limit"),
+                    _link("Limit changes", "manage_history", "accounts.limitchange"),
+                    _link("Bans", "person_off", "accounts.ban"),
+                    _link("Country policies", "public", "accounts.countrypolicy"),
                     _link("Access trail", "footprint", "accounts.accesstrail"),
                     _link("Sessions", "devices", "usersessions.usersession"),
                     _link("Consents", "task_alt", "accounts.consent"),

@@ -5,9 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
+from kernel.http.pages import LIMIT_DEFAULT, LIMIT_MAX
+
 PROBLEM_MEDIA_TYPE = "application/problem+json"
+PAGE = [
+    OpenApiParameter(
+        "limit",
+        {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT},
+        description="The most that one page brings",
+    ),
+    OpenApiParameter("cursor", str, description="The next_cursor of the page before"),
+]
+FROM = OpenApiParameter("from", OpenApiTypes.DATETIME, description="RFC 3339, inclusive")
+TO = OpenApiParameter("to", OpenApiTypes.DATETIME, description="RFC 3339, exclusive")
 _DESCRIPTIONS = {
     400: "The request does not have the expected shape.",
     401: "The caller is unknown.",
@@ -75,6 +89,13 @@ class ProblemSchema(AutoSchema):
         """Return the ways to be known: each scheme is enough by itself."""
         asked: list[dict[str, Any]] = super().get_auth()
         return [{name: scopes} for requirement in asked for name, scopes in requirement.items()] or asked
+
+    def _map_serializer(self, serializer: Any, direction: str, bypass_extensions: bool = False) -> Any:
+        """Tell that unknown fields of a request are refused."""
+        mapped = super()._map_serializer(serializer, direction, bypass_extensions)
+        if direction == "request" and mapped.get("type") == "object":
+            mapped["additionalProperties"] = False
+        return mapped
 
     def _refusals(self, operation: dict[str, Any]) -> set[int]:
         """Return the statuses with which an operation may refuse."""
