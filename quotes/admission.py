@@ -25,6 +25,7 @@ from quotes.domain import (
     RaiseCause,
     RawTick,
     RecentTicks,
+    Refusal,
     RefusedTick,
     admit,
     candles_of,
@@ -87,16 +88,19 @@ def ticks_admit(
 ) -> AdmittedBatch:
     """Judge and store ticks by symbol id; they are durable before anyone can trade on them.
 
-    One transaction: heads locked by symbol, compare-and-set of seq, COPY of the ticks, candles, heads, raises.
+    One transaction: heads locked by symbol, revisions compared, compare-and-set of seq, COPY of the ticks, candles,
+    heads, raises. A tick that was received under another revision's terms, or lies before the revision, is refused.
 
     :param logs: the caller's side of each symbol's log; advanced only when the transaction commits
     :param heartbeat_ms: receive time of the newest packet of the connection that carries these symbols
     :raises LeadershipLostError: when a head's seq is not the one this parser wrote last; nothing is written
     """
     with transaction.atomic(durable=True):
-        heads = _heads_locked(batch, logs)
+        heads = _heads_locked(batch)
+        timely, revised = _revised_refused(batch, logs)
+        _seqs_compare(timely, heads, logs)
         results = {}
-        for symbol_id, ticks in sorted(batch.items()):
+        for symbol_id, ticks in sorted(timely.items()):
             terms = logs[symbol_id].terms
             results[symbol_id] = admit(
                 head=heads[symbol_id],
@@ -105,27 +109,53 @@ def ticks_admit(
                 price_source=terms.price_source,
                 scale=terms.price_scale,
             )
+            results[symbol_id].refused += revised[symbol_id]
         _ticks_copy(results, logs)
         _candles_write(results, logs)
         _heads_write(results, heads, heartbeat_ms)
+        told = {key: Admission(heads[key], refused=revised[key]) for key in revised.keys() - results.keys()} | results
         refusals_record(
-            [(logs[symbol_id].terms.feed, tick) for symbol_id, result in results.items() for tick in result.refused]
+            [(logs[symbol_id].terms.feed, tick) for symbol_id, result in told.items() for tick in result.refused]
         )
         if any(result.admitted for result in results.values()):
             db.run("NOTIFY watermark")
     for symbol_id, result in results.items():
         logs[symbol_id].seq = result.head.seq
     _publish(results, logs)
-    return AdmittedBatch(results)
+    return AdmittedBatch(told)
 
 
-def _heads_locked(batch: Mapping[int, Sequence[RawTick]], logs: Mapping[int, SymbolLog]) -> dict[int, Head]:
-    heads = {row[0]: Head(*row[1:]) for row in db.rows(statements.HEADS_LOCK, {"ids": sorted(batch)})}
-    for symbol_id, head in heads.items():
-        expected = logs[symbol_id].seq
+def _heads_locked(batch: Mapping[int, Sequence[RawTick]]) -> dict[int, Head]:
+    return {row[0]: Head(*row[1:]) for row in db.rows(statements.HEADS_LOCK, {"ids": sorted(batch)})}
+
+
+def _revised_refused(
+    batch: Mapping[int, Sequence[RawTick]], logs: Mapping[int, SymbolLog]
+) -> tuple[dict[int, list[RawTick]], dict[int, list[RefusedTick]]]:
+    """Part what may be judged from what the revisions in force do not take; a symbol of other terms is left out.
+
+    A parser learns of a revision within a second. What it received before means something else, and its sequence says
+    nothing about who leads: another feed may have written since.
+    """
+    found = {row[0]: row[1:] for row in db.rows(statements.REVISIONS_IN_FORCE, {"ids": sorted(batch)})}
+    timely: dict[int, list[RawTick]] = {}
+    refused: dict[int, list[RefusedTick]] = {}
+    for symbol_id, ticks in batch.items():
+        revision, since_ms = found[symbol_id]
+        current = logs[symbol_id].terms.revision == revision
+        if current:
+            timely[symbol_id] = [tick for tick in ticks if tick.src_ms >= since_ms]
+        refused[symbol_id] = [
+            RefusedTick(tick, Refusal.REVISION) for tick in ticks if not (current and tick.src_ms >= since_ms)
+        ]
+    return timely, refused
+
+
+def _seqs_compare(symbol_ids: Iterable[int], heads: Mapping[int, Head], logs: Mapping[int, SymbolLog]) -> None:
+    for symbol_id in symbol_ids:
+        expected, head = logs[symbol_id].seq, heads[symbol_id]
         if expected is not None and expected != head.seq:
             raise LeadershipLostError(f"{logs[symbol_id].terms.code} is at {head.seq}, not at {expected}")
-    return heads
 
 
 def _ticks_copy(results: Mapping[int, Admission], logs: Mapping[int, SymbolLog]) -> None:

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 WINDOW_S = 0.05
 BEAT_S = 1.0
-STANDBY_S = 1.0
+STANDBY_S = 0.5
 
 
 class FeedRunner:
@@ -41,6 +41,7 @@ class FeedRunner:
         self._wake = asyncio.Event()
         self._stopping = False
         self._leads: bool | None = None
+        self._told_dropped = 0
         self._subscribed: dict[str, Wanted] = {}
         self._receiving: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"feed-{name}")
@@ -78,9 +79,9 @@ class FeedRunner:
             await self._stand_by()
         except DATABASE_ERRORS as error:
             await self._on_thread(self._writer.leave)
-            log.warning("feed_database_failed", feed=self.name, error=str(error), dropped=self._drop())
+            log.warning("feed_database_failed", feed=self.name, error=str(error), dropped=self._inbox.drop())
             await self._pause(self._database_backoff.next_s())
-            self._drop()
+            self._inbox.drop()
         return self._stopping
 
     async def _stand_by(self) -> None:
@@ -88,14 +89,9 @@ class FeedRunner:
             self._leads = False
             log.info("feed_stands_by", feed=self.name)
         await self._receive_no_more()
-        self._drop()
+        self._inbox.forget()
+        self._writer.forget()
         await self._pause(STANDBY_S)
-
-    def _drop(self) -> int:
-        dropped = self._inbox.drop()
-        if dropped:
-            count("ticks_dropped", dropped, feed=self.name)
-        return dropped
 
     async def _write_on(self) -> bool:
         """Write what comes, at most every 50 ms, and beat each second; return when there is nothing to come."""
@@ -120,8 +116,13 @@ class FeedRunner:
 
     async def _write(self) -> None:
         cargo = self._inbox.take()
-        if cargo:
+        if not cargo:
+            return
+        try:
             await self._on_thread(lambda: self._writer.write(cargo))
+        except DATABASE_ERRORS:
+            self._inbox.keep(cargo.declared)
+            raise
 
     async def _beat(self) -> None:
         # Everything received until the sign of life that is told here has been written before.
@@ -129,13 +130,22 @@ class FeedRunner:
         await self._write()
         report = Report(
             connected=self._adapter.connected,
-            detail=self._adapter.detail,
+            detail=self._detail(),
             alive_ms=alive_ms,
             clock_offset_ms=self._inbox.clock_offset_ms,
             clock_sane=self._inbox.clock_sane,
         )
         await self._on_thread(lambda: self._writer.beat(report))
         await self._subscribe()
+
+    def _detail(self) -> str:
+        """Return what the adapter says, and how many ticks came that could not be written."""
+        dropped = self._inbox.dropped
+        if dropped > self._told_dropped:
+            count("ticks_dropped", dropped - self._told_dropped, feed=self.name)
+            self._told_dropped = dropped
+        told = [self._adapter.detail[:170], f"{dropped} ticks dropped" if dropped else ""]
+        return "; ".join(part for part in told if part)
 
     async def _subscribe(self) -> None:
         wanted = dict(self._writer.wanted)
@@ -165,7 +175,7 @@ class FeedRunner:
         async with contextlib.aclosing(self._adapter.packets()) as packets:
             async for packet in packets:
                 self._inbox.put(packet)
-                if packet.ticks or packet.refused:
+                if packet.ticks or packet.refused or packet.declared:
                     self._wake.set()
 
     async def _receive_no_more(self) -> None:

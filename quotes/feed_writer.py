@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -14,8 +14,9 @@ from django.db import connection
 
 from kernel import db
 from kernel.clock import DB_NOW_MS_SQL
-from quotes.adapters.upstream import Wanted
+from quotes.adapters.upstream import Declaration, Wanted
 from quotes.admission import SymbolLog, SymbolTerms, heartbeats_record, refusals_record, ticks_admit
+from quotes.declarations import declarations_store
 from quotes.domain import RawTick, RecentTicks, Refusal, RefusedTick
 from quotes.feeds import FeedSettings
 from quotes.inbox import Cargo
@@ -46,6 +47,13 @@ FROM quotes_symbol_head AS head CROSS JOIN LATERAL (
     WHERE symbol_id = head.symbol_id ORDER BY at_ms DESC, seq DESC LIMIT 200
 ) AS tick
 WHERE head.symbol_id = ANY(%(ids)s) ORDER BY head.symbol_id, tick.seq"""
+
+_CLOCK_SANE = """
+WITH locked AS MATERIALIZED (
+    SELECT symbol_id FROM quotes_symbol_head
+    WHERE symbol_id = ANY(%(ids)s) AND clock_sane <> %(sane)s ORDER BY symbol_id FOR NO KEY UPDATE
+)
+UPDATE quotes_symbol_head AS head SET clock_sane = %(sane)s FROM locked WHERE head.symbol_id = locked.symbol_id"""
 
 _PARTITIONS = """
 SELECT quotes_partition_ensure((now() AT TIME ZONE 'UTC')::date + ahead) FROM generate_series(-1, 3) AS ahead"""
@@ -99,6 +107,8 @@ class FeedWriter:
         self._routes: dict[str, list[SymbolTerms]] = {}
         self._refused: list[RefusedTick] = []
         self._unknown: set[str] = set()
+        self._words: dict[str | None, Declaration] = {}
+        self._clock_sane: bool | None = None
         self._beaten_ms: int | None = None
         self._partitioned_s = 0.0
 
@@ -109,6 +119,7 @@ class FeedWriter:
         self._anchor()
         self._partitions_ensure()
         self._logs, self._routes, self.wanted = {}, {}, {}
+        self._clock_sane = None
         self._symbols_read()
         log.info("feed_leads", feed=self._feed.name, symbols=len(self._logs))
         return True
@@ -119,6 +130,9 @@ class FeedWriter:
         :raises LeadershipLostError: when another parser has written, or the session that held the lock is gone
         """
         self._leadership_require()
+        # A market that is closed or not to be trusted any more is so before the ticks that came with the news.
+        self._clock_tell(cargo.clock_sane)
+        self._declare(cargo.declared)
         self._refused.extend(cargo.refused)
         batch: dict[int, list[RawTick]] = {}
         for tick in cargo.ticks:
@@ -135,6 +149,7 @@ class FeedWriter:
         """Do what is due each second: heartbeats, status, clock, counts, symbols, and the days ahead."""
         self._leadership_require()
         self._anchor()
+        self._clock_tell(report.clock_sane)
         if report.alive_ms is not None and report.alive_ms != self._beaten_ms:
             if self._clock.trusted and report.clock_sane:
                 heartbeats_record(heartbeats=dict.fromkeys(self._logs, report.alive_ms))
@@ -143,6 +158,10 @@ class FeedWriter:
         self._refusals_write()
         self._symbols_read()
         self._partitions_ensure()
+
+    def forget(self) -> None:
+        """Forget what the feed said on a connection that is given up; it says it again on the next one."""
+        self._words = {}
 
     def leave(self) -> None:
         """Give up the feed and the session, whatever state they are in."""
@@ -156,6 +175,41 @@ class FeedWriter:
     def _leadership_require(self) -> None:
         if not self._leadership.held:
             raise psycopg.OperationalError("the session that leads this feed is gone")
+
+    def _clock_tell(self, sane: bool) -> None:
+        """Write whether the source's clock is near ours, with the first write that knows."""
+        if sane is self._clock_sane:
+            return
+        if self._clock_sane is not None or not sane:
+            log.warning("feed_clock", feed=self._feed.name, sane=sane)
+        db.run(_CLOCK_SANE, {"ids": sorted(self._logs), "sane": sane})
+        self._clock_sane = sane
+
+    def _declare(self, declared: Sequence[Declaration]) -> None:
+        said: dict[int, list[Declaration]] = {}
+        for word in declared:
+            if word.source is None:
+                self._words = {None: word}
+                found: Iterable[int] = self._logs
+            else:
+                key = self._feed.key(word.source)
+                self._words[key] = word
+                found = [terms.symbol_id for terms in self._routes.get(key, ())]
+            for symbol_id in found:
+                said.setdefault(symbol_id, []).append(word)
+        if said:
+            declarations_store(declared=said, logs=self._logs)
+
+    def _declare_again(self, fresh: Iterable[int]) -> None:
+        """Tell symbols that came later what the feed said before."""
+        said: dict[int, list[Declaration]] = {}
+        for symbol_id in fresh:
+            keys = (None, self._feed.key(self._logs[symbol_id].terms.source))
+            words = [self._words[key] for key in keys if key in self._words]
+            if words:
+                said[symbol_id] = words
+        if said:
+            declarations_store(declared=said, logs=self._logs)
 
     def _anchor(self) -> None:
         if not self._clock.observe(_database_ms):
@@ -222,6 +276,9 @@ class FeedWriter:
         self._routes, self.wanted = {}, {}
         for terms, tick_price in found.values():
             self._want(terms, tick_price)
+        if fresh:
+            self._clock_sane = None
+            self._declare_again(fresh)
 
     def _want(self, terms: SymbolTerms, tick_price: int | None) -> None:
         key = self._feed.key(terms.source)

@@ -27,7 +27,23 @@ class Feed:
 SIMULATOR = Feed("simulator")
 SCRIPT = Feed("script")
 BINANCE = Feed("binance", endpoint="wss://stream.binance.com:9443/stream", folds_case=True)
-FEEDS = {feed.name: feed for feed in (SIMULATOR, SCRIPT, BINANCE)}
+KRAKEN = Feed("kraken", endpoint="wss://ws.kraken.com/v2")
+# The application id is the one that Deriv publishes for trying its API; an operator's own goes into the override.
+DERIV = Feed("deriv", endpoint="wss://ws.derivws.com/websockets/v3?app_id=1089")
+FEEDS = {feed.name: feed for feed in (SIMULATOR, SCRIPT, BINANCE, KRAKEN, DERIV)}
+# What these send is made here, so nobody can know it before us.
+MADE_FEEDS = frozenset({SIMULATOR.name, SCRIPT.name})
+NEXT_TICK_BELOW_S = 60
+
+
+def default_entry_rule(feed: str, min_duration_s: int) -> str:
+    """Return the entry rule of a symbol that names none (rules, section 2).
+
+    Whoever hears a real market sooner than we do would win short options that open at the last tick.
+    """
+    if feed in MADE_FEEDS or min_duration_s >= NEXT_TICK_BELOW_S:
+        return "last_tick/1"
+    return "next_tick/1"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import statistics
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from quotes.adapters.upstream import Packet
+from quotes.adapters.upstream import Declaration, Packet
 from quotes.domain import ADMISSION, RawTick, RefusedTick
 
 TICKS_MAX = 50_000
 OFFSETS = 100
 # Fewer packets than this say nothing about a clock.
 OFFSETS_LEAST = 20
+DECLARED_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +24,11 @@ class Cargo:
     ticks: list[RawTick]
     refused: list[RefusedTick]
     alive_ms: int | None
+    declared: tuple[Declaration, ...] = ()
+    clock_sane: bool = True
 
     def __bool__(self) -> bool:
-        return bool(self.ticks or self.refused)
+        return bool(self.ticks or self.refused or self.declared)
 
 
 class Inbox:
@@ -35,36 +39,48 @@ class Inbox:
         self.dropped = 0
         self._ticks: list[RawTick] = []
         self._refused: list[RefusedTick] = []
+        self._declared: deque[Declaration] = deque(maxlen=DECLARED_MAX)
         self._offsets: deque[int] = deque(maxlen=OFFSETS)
 
     def put(self, packet: Packet) -> None:
         """Add a packet."""
         if packet.alive:
             self.alive_ms = packet.recv_ms
+        self._declared.extend(packet.declared)
         if len(self._ticks) + len(self._refused) >= TICKS_MAX:
             self.dropped += len(packet.ticks) + len(packet.refused)
             return
         self._ticks.extend(packet.ticks)
         self._refused.extend(packet.refused)
-        if packet.ticks:
-            self._offsets.append(packet.recv_ms - packet.ticks[0].src_ms)
+        if packet.ticks and packet.timed:
+            # Of several ticks the newest is nearest to when the source sent them.
+            self._offsets.append(packet.recv_ms - max(tick.src_ms for tick in packet.ticks))
 
     def take(self) -> Cargo:
         """Return everything and start anew."""
-        cargo = Cargo(self._ticks, self._refused, self.alive_ms if self.clock_sane else None)
+        sane = self.clock_sane
+        cargo = Cargo(self._ticks, self._refused, self.alive_ms if sane else None, tuple(self._declared), sane)
         self._ticks, self._refused = [], []
+        self._declared.clear()
         return cargo
 
+    def keep(self, declared: Sequence[Declaration]) -> None:
+        """Take back words that could not be written: the feed says them only once."""
+        self._declared.extendleft(reversed(declared))
+
     def drop(self) -> int:
-        """Throw everything away and return how many ticks that were."""
+        """Throw all ticks away and return how many that were."""
         cargo = self.take()
+        self.keep(cargo.declared)
         self.dropped += len(cargo.ticks)
         return len(cargo.ticks)
 
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to write."""
-        return not self._ticks and not self._refused
+    def forget(self) -> None:
+        """Throw away what was heard and learned on a connection that is given up."""
+        self.drop()
+        self._declared.clear()
+        self._offsets.clear()
+        self.alive_ms = None
 
     @property
     def clock_offset_ms(self) -> int | None:

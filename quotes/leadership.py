@@ -10,6 +10,16 @@ from kernel import db
 
 # The first key of all our two-key advisory locks that say who leads.
 LOCK_CLASS = 7201
+# A leader speaks to the database each second. One that does not for this long is stopped or cut off, and the server
+# ends its session, whose locks are free at once.
+SILENT_MS = 3_000
+# A statement that waits for the leader itself, as COPY does, is no silence to the server.
+STATEMENT_MS = 5_000
+_BOUNDS = {
+    "idle_session_timeout": SILENT_MS,
+    "idle_in_transaction_session_timeout": SILENT_MS,
+    "statement_timeout": STATEMENT_MS,
+}
 
 
 class Leadership:
@@ -17,7 +27,7 @@ class Leadership:
 
     Leading the whole feed excludes everybody else. Leaders of parts share the feed and exclude each other by part, so
     that parsers of different symbols can run side by side. Losing the session loses the locks: another session of the
-    same thread does not hold them, and ``held`` says so.
+    same thread does not hold them, and ``held`` says so. The server ends a session that leads and falls silent.
     """
 
     def __init__(self, name: str, parts: frozenset[str] = frozenset()) -> None:
@@ -40,6 +50,8 @@ class Leadership:
         for part in self._parts:
             taken = taken and self._try(f"{self._name}:{part}", shared=False)
         if taken:
+            for name, bound_ms in _BOUNDS.items():
+                db.row("SELECT set_config(%s, %s, false)", [name, f"{bound_ms}ms"])
             self._session = connection.connection
         else:
             db.row("SELECT pg_advisory_unlock_all()")
@@ -49,6 +61,8 @@ class Leadership:
         """Give up what is held, at once."""
         if self.held:
             db.row("SELECT pg_advisory_unlock_all()")
+            for name in _BOUNDS:
+                db.run(f"RESET {name}")
         self._session = None
 
     def _try(self, name: str, *, shared: bool) -> bool:

@@ -210,9 +210,7 @@ def revision_put_in_force(locked: LockedRevision, *, since_ms: int, approved_by_
     )
     head.tick_price = head.tick_recv_ms = None
     head.candidate_price = head.candidate_recv_ms = head.candidate_packet = None
-    head.save(
-        update_fields=["tick_price", "tick_recv_ms", "candidate_price", "candidate_recv_ms", "candidate_packet"]
-    )
+    head.save(update_fields=["tick_price", "tick_recv_ms", "candidate_price", "candidate_recv_ms", "candidate_packet"])
     after = _terms(revision)
     if (before.feed, before.source, before.endpoint) != (after.feed, after.source, after.endpoint):
         _upstream_forget(locked, since_ms)
@@ -252,9 +250,7 @@ def _terms_check(terms: RevisedTerms, reason: str) -> None:
 
 
 def _terms(revision: SymbolRevision) -> RevisedTerms:
-    return RevisedTerms(
-        revision.feed, revision.source, revision.endpoint, revision.price_scale, revision.price_source
-    )
+    return RevisedTerms(revision.feed, revision.source, revision.endpoint, revision.price_scale, revision.price_source)
 
 
 def _symbol_locked(code: str) -> Symbol:

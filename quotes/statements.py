@@ -9,6 +9,14 @@ SELECT symbol_id, seq, tick_at_ms, tick_price, tick_recv_ms, watermark_ms,
        candidate_price, candidate_recv_ms, candidate_packet
 FROM quotes_symbol_head WHERE symbol_id = ANY(%(ids)s) ORDER BY symbol_id FOR NO KEY UPDATE"""
 
+# Read after the heads are locked, in a snapshot of its own: a revision takes effect under the head's lock, so what this
+# returns stays in force until the batch commits. The first revision has no log before it that it could reach into.
+REVISIONS_IN_FORCE = """
+SELECT symbol.id, symbol.revision, CASE WHEN symbol.revision = 1 THEN 0 ELSE revision.since_ms END
+FROM quotes_symbol AS symbol
+JOIN quotes_symbol_revision AS revision ON revision.symbol_id = symbol.id AND revision.number = symbol.revision
+WHERE symbol.id = ANY(%(ids)s)"""
+
 TICKS_COPY = """
 COPY quotes_tick (symbol_id, seq, at_ms, received_at_ms, bid, ask, price, revision) FROM STDIN"""
 

@@ -29,6 +29,13 @@ from settlement.selectors import DayFigures, days_recent, jobs_last
 __all__ = ["receipt_admin"]
 
 _RETRIED_AT_ONCE = 10_000
+_CHART_OPTIONS = {
+    "animation": False,
+    "maintainAspectRatio": False,
+    "maxBarThickness": 24,
+    "plugins": {"legend": {"align": "end", "labels": {"boxWidth": 8, "boxHeight": 8}}},
+    "scales": {"x": {"stacked": True, "grid": {"display": False}}, "y": {"stacked": True, "beginAtZero": True}},
+}
 
 
 class DailyAdmin(ReadOnlyAdmin):
@@ -47,6 +54,11 @@ class DailyAdmin(ReadOnlyAdmin):
         charts = [_orders_chart(days_recent("real"), days_recent("demo")), *_house_charts(days_recent("real"))]
         shown: HttpResponse = super().changelist_view(request, {**(extra_context or {}), "charts": charts})
         return shown
+
+    @admin.display(description="Day (UTC)", ordering="day")
+    def shown_day(self, row: Daily) -> str:
+        """Return the day."""
+        return row.day.isoformat()
 
     @admin.display(description="Stakes", ordering="stakes")
     def shown_stakes(self, row: Daily) -> str:
@@ -73,7 +85,7 @@ class DailyAdmin(ReadOnlyAdmin):
 class DailySymbolAdmin(DailyAdmin):
     """Days of each symbol."""
 
-    list_display = ("day", "book_kind", "shown_symbol", *DailyAdmin._figures)
+    list_display = ("shown_day", "book_kind", "shown_symbol", *DailyAdmin._figures)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[DailySymbol]:
         """Bring the symbol's code along."""
@@ -90,7 +102,7 @@ class DailySymbolAdmin(DailyAdmin):
 class DailyUserAdmin(DailyAdmin):
     """Days of each user."""
 
-    list_display = ("day", "book_kind", "shown_email", *DailyAdmin._figures)
+    list_display = ("shown_day", "book_kind", "shown_email", *DailyAdmin._figures)
     search_fields = ("user_id",)
     search_help_text = "E-mail or user id"
 
@@ -219,7 +231,7 @@ def _orders_chart(real: list[DayFigures], demo: list[DayFigures]) -> SafeString:
     for label, rows, color in (("real", real, "var(--color-primary-500)"), ("demo", demo, "var(--color-base-400)")):
         orders = {day: sum(row.orders for row in rows if row.day == day) for day in days}
         sets.append({"label": f"{label} orders", "data": list(orders.values()), "backgroundColor": color})
-    return _chart("Settled orders per day", "bar", [str(day) for day in days], sets)
+    return _chart("Settled orders per day", [str(day) for day in days], sets)
 
 
 def _house_charts(real: list[DayFigures]) -> list[SafeString]:
@@ -228,14 +240,16 @@ def _house_charts(real: list[DayFigures]) -> list[SafeString]:
     for currency in sorted({row.currency for row in real}):
         rows = [row for row in real if row.currency == currency]
         amounts = [format_minor(row.house, currency) for row in rows]
-        line = {"label": currency, "data": amounts, "borderColor": "var(--color-primary-500)"}
-        charts.append(_chart(f"House result per day, {currency}", "line", [str(row.day) for row in rows], [line]))
+        bars = {"label": currency, "data": amounts, "backgroundColor": "var(--color-primary-500)"}
+        charts.append(_chart(f"House result per day, {currency}", [str(row.day) for row in rows], [bars]))
     return charts
 
 
-def _chart(title: str, kind: str, labels: list[str], datasets: list[dict[str, Any]]) -> SafeString:
+def _chart(title: str, labels: list[str], datasets: list[dict[str, Any]]) -> SafeString:
+    """Return a card with bars, stacked where a day has several."""
     data = json.dumps({"labels": labels, "datasets": datasets})
-    chart = render_to_string(f"unfold/components/chart/{kind}.html", {"data": data, "height": 180})
+    drawn = {"data": data, "options": json.dumps(_CHART_OPTIONS), "height": 200}
+    chart = render_to_string("unfold/components/chart/bar.html", drawn)
     return render_to_string("settlement/chart.html", {"title": title, "chart": chart, "empty": not labels})
 
 
@@ -244,4 +258,4 @@ def _money(amount: int, row: Daily) -> str:
 
 
 def _took(run: JobRun) -> str:
-    return "" if run.finished_at_ms is None else f"{(run.finished_at_ms - run.started_at_ms) / 1000:.1f} s"
+    return "" if run.finished_at_ms is None else f"{run.finished_at_ms - run.started_at_ms} ms"

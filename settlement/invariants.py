@@ -61,6 +61,13 @@ CHECKS: dict[str, str] = {
                 WHERE (o.state = 'open') IS DISTINCT FROM (w.order_id IS NOT NULL))
              + (SELECT count(*) FROM (SELECT reference FROM ledger_transfer WHERE family = 'order.close'
                 GROUP BY reference HAVING count(*) > 1) AS twice)""",
+    # Exposure caps, entry and settlement read these copies and not the order.
+    "I-11 what is due says what its order says": """
+        SELECT count(*) FROM trading_order_open w JOIN trading_order o ON o.id = w.order_id
+        WHERE (w.symbol_id, w.wallet_id, w.expires_at_ms, w.stake, w.up, w.exposed) IS DISTINCT FROM
+              (o.symbol_id, o.wallet_id, o.expires_at_ms, o.stake, o.direction = 'up', o.book = 'real')
+           OR (w.entry_after_seq IS NOT NULL) IS DISTINCT FROM (o.entry_after_seq IS NOT NULL AND o.open_seq IS NULL)
+           OR w.entry_after_seq <> o.entry_after_seq OR w.entry_until_ms <> o.entry_until_ms""",
     "I-13 the evidence tick is the last at or before expiry": """
         SELECT count(*) FROM trading_order o
         WHERE o.state <> 'open' AND o.open_seq IS NOT NULL AND o.reason IS DISTINCT FROM 'price_moved' AND (

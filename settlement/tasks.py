@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import structlog
 from celery import shared_task
+from django.db import transaction
 
 from kernel import db
 from kernel.jobs import DAY_MS, HOUR_MS, database_now_ms, job_once
 from kernel.metrics import count
+from ledger.invariants import FULL_CHECKS
 from settlement.archive import ticks_archive
 from settlement.audit import orders_audit
+from settlement.invariants import CHECKS
 from settlement.payouts import payouts_recalculate_once
+
+log = structlog.get_logger(__name__)
 
 # The night is quiet, and the day before it is complete.
 AUDIT_AFTER_MS = 2 * HOUR_MS
@@ -47,3 +53,22 @@ def settlement_orders_audit() -> None:
 
     if now_ms % DAY_MS >= AUDIT_AFTER_MS:
         job_once("settlement.orders_audit", DAY_MS, now_ms, audited, takeover_ms=6 * HOUR_MS)
+
+
+@shared_task(name="settlement.invariants_check")  # type: ignore[untyped-decorator]
+def settlement_invariants_check() -> None:
+    """Check every invariant in full once a night; what is violated stands with the job's run, and is counted."""
+    now_ms = database_now_ms()
+
+    def checked() -> str:
+        with transaction.atomic():
+            db.run(f"SET LOCAL statement_timeout = {2 * HOUR_MS}")
+            found = db.violation_counts(FULL_CHECKS | CHECKS)
+        violated = {name.partition(" ")[0]: violations for name, violations in found.items() if violations}
+        if violated:
+            count("invariant_violations", sum(violated.values()))
+            log.error("invariants_violated", violated=violated)
+        return f"checked {len(found)}, violated {violated or 'none'}"
+
+    if now_ms % DAY_MS >= AUDIT_AFTER_MS:
+        job_once("settlement.invariants_check", DAY_MS, now_ms, checked, takeover_ms=6 * HOUR_MS)

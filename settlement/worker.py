@@ -21,6 +21,7 @@ from kernel.metrics import count
 from settlement.batches import BatchSize, SetAside
 from settlement.facts_worker import FactsLoop
 from settlement.listening import listening_connection
+from settlement.revisions import revisions_activate
 from settlement.services import BatchFailedError, orders_enter, orders_settle, watermarks_raise_overdue
 
 log = structlog.get_logger(__name__)
@@ -77,6 +78,7 @@ class SettlementLoop:
         watermarks_raise_overdue()
         entered = self._drained(orders_enter)
         settled = self._drained(orders_settle)
+        revisions_activate()
         if entered or settled:
             log.debug("orders_moved_on", entered=entered, settled=settled, batch=self._batch.limit)
         return settled

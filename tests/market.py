@@ -20,7 +20,7 @@ from ledger.selectors import wallets_of
 from ledger.services import balance_adjust
 from quotes.admission import AdmittedBatch, SymbolLog, SymbolTerms, heartbeats_record, ticks_admit
 from quotes.domain import RawTick
-from quotes.models import Symbol
+from quotes.models import MarketCalendar, Symbol, TradingWindow
 from quotes.services import NewSymbol, symbol_add
 from settlement.services import orders_enter, orders_settle
 from trading.domain import Ticket
@@ -113,6 +113,13 @@ def market_open(code: str = "EURUSD", *, price: str | None = "1.08512", **terms:
     if price is not None:
         market.admitted(price)
     return market
+
+
+def session_held(market: Market, *, closes_ms: int) -> None:
+    """Give a market trading hours whose only session has begun and ends then."""
+    calendar = MarketCalendar.objects.create(name=f"hours of {market.code}", time_zone="UTC")
+    TradingWindow.objects.create(calendar=calendar, opens_ms=1, closes_ms=closes_ms, made_at_ms=1)
+    Symbol.objects.filter(pk=market.id).update(calendar=calendar)
 
 
 @dataclass

@@ -190,8 +190,8 @@ class WebSocketFeed:
                 await asyncio.sleep(self._dialect.pace_s)
             if keepalive_s is not None and time.monotonic() >= ping_s:
                 ping_s = time.monotonic() + keepalive_s
-                if text := self._dialect.ping():
-                    await self._send(socket, text)
+                if ping := self._dialect.ping():
+                    await self._send(socket, ping)
             until_s = self._dialect.due_s if keepalive_s is None else min(ping_s, self._dialect.due_s)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(max(0.0, until_s - time.monotonic()), 3_600)):

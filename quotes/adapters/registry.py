@@ -6,14 +6,18 @@ from collections.abc import Callable
 
 from django.conf import settings
 
-from quotes.adapters.binance import Binance
+from quotes.adapters.binance import binance_feed
+from quotes.adapters.deriv import deriv_feed
+from quotes.adapters.kraken import kraken_feed
 from quotes.adapters.simulator import Simulator
 from quotes.adapters.upstream import Adapter, Clock
-from quotes.feeds import BINANCE, SIMULATOR, FeedSettings
+from quotes.feeds import BINANCE, DERIV, KRAKEN, SIMULATOR, FeedSettings
 
 _BUILDERS: dict[str, Callable[[FeedSettings, Clock], Adapter]] = {
     SIMULATOR.name: lambda _, clock: Simulator(seed=settings.SIMULATOR_SEED, clock=clock),
-    BINANCE.name: lambda feed, clock: Binance(settings=feed, clock=clock),
+    BINANCE.name: lambda feed, clock: binance_feed(settings=feed, clock=clock),
+    KRAKEN.name: lambda feed, clock: kraken_feed(settings=feed, clock=clock),
+    DERIV.name: lambda feed, clock: deriv_feed(settings=feed, clock=clock),
 }
 
 

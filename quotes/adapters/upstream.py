@@ -121,6 +121,19 @@ def price_decimal(text: str) -> Decimal:
     return Decimal("NaN") if value.is_snan() else value
 
 
+def price_written(written: bytes | memoryview) -> Decimal:
+    """Return a price of a JSON document with the digits that it was written with, as a number or as a text.
+
+    :raises PriceTextError: when it is neither
+    """
+    text = bytes(written).decode("ascii", "replace")
+    if len(text) > 2 and text[0] == text[-1] == '"':
+        text = text[1:-1]
+    if not text or text[0] not in "-0123456789":
+        raise PriceTextError("not a price")
+    return price_decimal(text)
+
+
 def is_name(text: str) -> bool:
     """Whether a text can be an upstream symbol."""
     return 0 < len(text) <= 64 and text.isprintable()

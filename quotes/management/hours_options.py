@@ -22,7 +22,7 @@ def hours_options_add(parser: CommandParser) -> None:
         "--session",
         action="append",
         metavar="TEXT",
-        help='repeat for each: "mon-fri 09:30-16:00", "sun 17:00-17:00+1"; 24:00 is the end of the day, +1 the next day',
+        help='repeat for each: "mon-fri 09:30-16:00", "sun 17:00-17:00+1"; 24:00 is the end of the day, +1 the next',
     )
     parser.add_argument(
         "--holiday",

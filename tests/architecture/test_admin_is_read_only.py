@@ -15,11 +15,14 @@ from django.test import RequestFactory
 
 # What operators may write, and nothing else: terms of new orders, rights of people, groups of operators. A request for
 # an adjustment can be added: it moves nothing, another person decides about it, and nobody can change it.
-WRITABLE = {"quotes.symbol", "accounts.user", "auth.group"}
-ADDABLE = {"ledger.adjustmentrequest", "quotes.symbol", "auth.group"}
+WRITABLE = {"quotes.marketcalendar", "quotes.symbol", "accounts.user", "auth.group"}
+ADDABLE = {"ledger.adjustmentrequest", "quotes.marketcalendar", "quotes.symbol", "auth.group"}
 DELETABLE = {"auth.group"}
+# Rows that are written on the page of what they belong to, and by its service only.
+INLINES = {"quotes.marketcalendar": {"quotes.tradingsession", "quotes.holiday"}}
 UNTOUCHABLE = {
     *("quotes.tick", "quotes.candle", "quotes.symbolhead", "quotes.symbolrevision", "quotes.payoutchange"),
+    *("quotes.tradingwindow", "quotes.calendarchange"),
     *("quotes.haltchange", "quotes.refusalcount", "quotes.refusedsample", "quotes.feedstatus"),
     *("trading.order", "trading.orderopen", "trading.tradingpolicy"),
     *("ledger.account", "ledger.transfer", "ledger.adjustment", "ledger.checkpoint"),
@@ -56,7 +59,7 @@ def test_only_what_binds_new_orders_can_be_written(
     assert model_admin.has_delete_permission(request) is (label in DELETABLE)
     assert label not in UNTOUCHABLE or label not in WRITABLE | ADDABLE | DELETABLE
     assert not getattr(model_admin, "list_editable", ())
-    assert not model_admin.inlines
+    assert {inline.model._meta.label_lower for inline in model_admin.inlines} == INLINES.get(label, set())
 
 
 @pytest.mark.parametrize("label", sorted(UNTOUCHABLE))
@@ -76,6 +79,7 @@ def test_a_symbol_s_page_takes_terms_of_new_orders_only(request_of_superuser: An
     assert fields == {
         *("name", "asset_class", "position", "payout_fixed", "payout_min", "payout_max", "min_stake_minor"),
         *("max_stake_minor", "min_duration_s", "max_duration_s", "max_tick_age_ms", "offered_real", "offered_demo"),
+        *("calendar", "purchase_deadline_s", "exposure_cap_minor"),
     }
     assert not [name for name in fields if FORBIDDEN_FIELD.search(name) and name != "max_tick_age_ms"]
 
@@ -93,6 +97,7 @@ def test_actions_of_pages_are_known(request_of_superuser: Any) -> None:
     """A new act of an operator has to be thought about here."""
     known = {
         "quotes.symbol": {"halt", "close_only", "resume"},
+        "quotes.marketcalendar": {"add_ready_made", "fetch_holidays"},
         "accounts.user": {"ban", "unban"},
         "ledger.adjustmentrequest": {"approve", "reject", "withdraw"},
     }

@@ -11,11 +11,15 @@ from typing import Any
 from django.db import connection
 
 from kernel import db
+from ledger.selectors import statement
 from quotes.models import Symbol, SymbolHead
+from quotes.selectors import candles_between, ticks_between
+from realtime.selectors import events_after
+from settlement.services import orders_enter, orders_settle, watermarks_raise_overdue
 from tests.market import Market, Trader, db_now_ms, market_open, settle_due, trader_open
 
 DAY_MS = 86_400_000
-MARKETS, TRADERS, COPIES = 20, 200, 50
+MARKETS, TRADERS, COPIES = 20, 100, 100
 DAYS_BEFORE, TICKS_A_DAY = 4, 500
 
 _COLUMNS = """
@@ -29,23 +33,26 @@ class Recorder:
 
     seen: list[tuple[str, Any]] = field(default_factory=list)
 
-    def params(self, statement: str) -> Mapping[str, Any]:
-        """Return the parameters of the last execution of a statement."""
+    def named(self, statement: str) -> tuple[str, Mapping[str, Any]]:
+        """Return a statement with the parameters of its last execution, all of them named."""
         found = [params for sql, params in self.seen if sql == statement]
         assert found, f"never executed: {statement[:200]}"
-        return found[-1] or {}
+        return _named(statement, found[-1])
 
     def only(self, *words: str) -> tuple[str, Mapping[str, Any]]:
         """Return the one statement in which all these words are, as text with named parameters."""
         found = [(sql, params) for sql, params in self.seen if all(word in sql for word in words)]
         assert len(found) == 1, [sql for sql, _ in self.seen]
-        sql, params = found[0]
-        if isinstance(params, Mapping):
-            return sql, params
-        names = [f"p{number}" for number in range(len(params or ()))]
-        for name in names:
-            sql = sql.replace("%s", f"%({name})s", 1)
-        return sql, dict(zip(names, params or (), strict=True))
+        return _named(*found[0])
+
+
+def _named(sql: str, params: Any) -> tuple[str, Mapping[str, Any]]:
+    if isinstance(params, Mapping):
+        return sql, params
+    names = [f"p{number}" for number in range(len(params or ()))]
+    for name in names:
+        sql = sql.replace("%s", f"%({name})s", 1)
+    return sql, dict(zip(names, params or (), strict=True))
 
 
 @contextmanager
@@ -63,11 +70,12 @@ def recorded() -> Iterator[Recorder]:
 
 @dataclass(frozen=True)
 class Filled:
-    """What is there."""
+    """What is there, and the statements that the platform executed on it last."""
 
     markets: Sequence[Market]
     traders: Sequence[Trader]
     now_ms: int
+    recorder: Recorder
 
 
 def copies(table: str, times: int, where: str = "true", **changes: str) -> None:
@@ -99,9 +107,43 @@ def fill() -> Filled:
         market.admitted("1.08513", at_ms=market.now_ms + 1_500)
     assert settle_due() == TRADERS
     _orders()
+    _people()
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-    return Filled(markets, traders, db_now_ms())
+    with recorded() as recorder:
+        _acts(markets[0], traders[0], traders[1])
+    return Filled(markets, traders, db_now_ms(), recorder)
+
+
+def _acts(market: Market, trader: Trader, other: Trader) -> None:
+    """Do once what the platform does all the time."""
+    market.admitted("1.08514", at_ms=market.now_ms)
+    trader.place(market, ledger="real")
+    for one in (trader, other):
+        one.place(market, ledger="real", duration_s=1)
+    market.admitted("1.08515", at_ms=market.now_ms + 1_100)
+    watermarks_raise_overdue()
+    orders_enter(limit=50)
+    assert orders_settle(limit=50) == 2
+    now_ms = db_now_ms()
+    ticks_between(symbol_id=market.id, from_ms=now_ms - 2 * DAY_MS - 1_000, to_ms=now_ms - 2 * DAY_MS, limit=500)
+    candles_between(symbol_id=market.id, interval_s=60, from_ms=60_000, to_ms=600_000)
+    page = events_after(user_id=trader.user.pk, after=5, ledgers=None, limit=50)
+    assert page.events
+    statement(account_id=trader.wallets["real"], before_no=None, limit=51)
+
+
+def _people() -> None:
+    """Copy users with their wallets and counters: most are away at any moment."""
+    copied = "md5(o.{}::text || n)::uuid"
+    copies("accounts_user", 60, "o.email LIKE 'trader-%%'", id=copied.format("id"), email="n || o.email")
+    copies(
+        "ledger_account",
+        60,
+        "o.owner_id IS NOT NULL",
+        **{name: copied.format(name) for name in ("id", "owner_id", "wallet_id")},
+    )
+    copies("realtime_event_counter", 60, user_id=copied.format("user_id"))
 
 
 def _symbols_idle() -> None:

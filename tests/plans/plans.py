@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -43,8 +42,13 @@ class Plan:
 
     @cached_property
     def read_whole(self) -> set[str]:
-        """Return the tables that are read from end to end; a partition by the name of the whole."""
-        return {_whole(node["Relation Name"]) for node in self.nodes() if node["Node Type"] == "Seq Scan"}
+        """Return the tables that are read from end to end, but for empty ones; a partition by the name of the whole."""
+        read = {node["Relation Name"] for node in self.nodes() if node["Node Type"] == "Seq Scan"}
+        return {
+            _whole(name)
+            for name in read
+            if db.row("SELECT FROM pg_class WHERE oid = %s::regclass AND relpages > 0", [name]) is not None
+        }
 
     def partitions(self, table: str) -> set[str]:
         """Return the partitions of a table that the plan reads."""
@@ -61,7 +65,15 @@ class Plan:
 
     def drawn(self) -> str:
         """Return the plan in a form to read when a test fails."""
-        return json.dumps(self.root, indent=1)
+        return "\n" + "\n".join(_lines(self.root, 0))
+
+
+def _lines(node: Mapping[str, Any], depth: int) -> Iterator[str]:
+    told = (node.get(name) for name in ("Relation Name", "Index Name", "Index Cond", "Filter", "Sort Key"))
+    run = f" rows {node['Actual Rows']:g} loops {node['Actual Loops']:g}" if "Actual Loops" in node else ""
+    yield f"{'  ' * depth}{node['Node Type']} {' | '.join(str(text)[:150] for text in told if text)}{run}"
+    for inner in node.get("Plans", []):
+        yield from _lines(inner, depth + 1)
 
 
 def _whole(name: str) -> str:

@@ -73,7 +73,7 @@ def symbol_form(market: Market, **changes: Any) -> dict[str, Any]:
     """Return what the form of a symbol sends."""
     symbol = Symbol.objects.get(pk=market.symbol.pk)
     names = ["name", "asset_class", "position", "payout_fixed", "payout_min", "payout_max", "min_stake_minor"]
-    names += ["max_stake_minor", "min_duration_s", "max_duration_s", "max_tick_age_ms"]
+    names += ["max_stake_minor", "min_duration_s", "max_duration_s", "max_tick_age_ms", "purchase_deadline_s"]
     sent = {name: getattr(symbol, name) for name in names}
     sent |= {name: format_minor(sent[name], "USD") for name in ("min_stake_minor", "max_stake_minor")}
     return sent | {"offered_real": "on", "offered_demo": "on"} | changes
@@ -265,6 +265,7 @@ def test_a_symbol_is_added_with_its_head_and_revision(operator: Client) -> None:
         "min_duration_s": 5,
         "max_duration_s": 60,
         "max_tick_age_ms": 3_000,
+        "purchase_deadline_s": 10,
     }
 
     response = operator.post(reverse("admin:quotes_symbol_add"), sent)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
 from itertools import count
+from typing import Any
 
 import pytest
 
 from kernel.clock import wall_ms
-from quotes.adapters.binance import FRAME_MAX_BYTES, Binance, Timings, streams_in
-from quotes.adapters.upstream import Packet, Wanted
+from quotes.adapters.binance import binance_feed, streams_in
+from quotes.adapters.connection import FRAME_MAX_BYTES, Timings
+from quotes.adapters.upstream import Wanted
 from quotes.domain import Refusal
 from quotes.feeds import BINANCE, FeedSettings
+from tests.quotes.hearing import heard_from
 from tests.quotes.replay import FUTURES, Replay, packets_of, recording, replaying
-from tests.support import eventually_async
 
 pytestmark = pytest.mark.asyncio
 
@@ -32,54 +32,10 @@ def book(symbol: str = "SUSHIUSDT", bid: str = "7.61") -> str:
     return json.dumps({"u": next(_updates), "s": symbol, "b": bid, "B": "1", "a": "7.62", "A": "1"})
 
 
-class Heard:
-    """Packets that an adapter yielded, collected as they come."""
-
-    def __init__(self, adapter: Binance) -> None:
-        self.adapter = adapter
-        self.packets: list[Packet] = []
-
-    @property
-    def sources(self) -> list[str]:
-        return [tick.source for packet in self.packets for tick in packet.ticks]
-
-    @property
-    def refused(self) -> list[Refusal]:
-        return [refused.reason for packet in self.packets for refused in packet.refused]
-
-    @property
-    def pongs(self) -> int:
-        return sum(1 for packet in self.packets if not packet.ticks and not packet.refused)
-
-    async def until(self, check: Callable[[Heard], object], *, within_s: float = 10.0) -> None:
-        """Wait until what was heard is enough."""
-
-        async def enough() -> object:
-            return check(self)
-
-        await eventually_async(enough, within_s=within_s)
-
-
-@asynccontextmanager
-async def hearing(
-    address: str, *, timings: Timings | None = None, receive_time: bool = False, **wanted: Wanted
-) -> AsyncIterator[Heard]:
-    """Run an adapter against an address."""
+def hearing(address: str, *, timings: Timings | None = None, receive_time: bool = False, **wanted: Wanted) -> Any:
+    """Run the adapter against an address."""
     settings = FeedSettings(BINANCE, address, receive_time=receive_time)
-    heard = Heard(Binance(settings=settings, clock=wall_ms, timings=timings))
-    await heard.adapter.resubscribe(wanted or {"sushiusdt": QUOTES})
-
-    async def collect() -> None:
-        async for packet in heard.adapter.packets():
-            heard.packets.append(packet)
-
-    task = asyncio.create_task(collect())
-    try:
-        yield heard
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+    return heard_from(binance_feed(settings=settings, clock=wall_ms, timings=timings), wanted or {"sushiusdt": QUOTES})
 
 
 async def test_the_recording_arrives_whole_and_in_order() -> None:

@@ -16,7 +16,7 @@ from kernel.clock import rfc3339
 from kernel.facts import facts_apply
 from ledger.services import demo_refill
 from tests.books import CHECKS, QUICK_CHECKS, quick_violations, violations
-from tests.market import Market, Trader, db_now_ms, market_open, order_row, settle_due, trader_open
+from tests.market import Market, Trader, db_now_ms, market_open, order_row, session_held, settle_due, trader_open
 from trading.models import Order
 
 pytestmark = pytest.mark.django_db
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 @dataclass
 class Books:
-    """Sound books: orders of every state on both ledgers, a refill, adjustments."""
+    """Sound books: orders of every state, rule and refund at entry, on both ledgers, a refill, adjustments."""
 
     market: Market
     trader: Trader
@@ -35,6 +35,7 @@ class Books:
 def books() -> Books:
     market, trader, other = market_open(), trader_open(real="100.00"), trader_open(real="50.00")
     expires_ms = db_now_ms() + 2_500
+    session_held(market, closes_ms=expires_ms + 3_600_000)
     for person in (trader, other):
         for ledger in ("demo", "real"):
             for direction in ("up", "down"):
@@ -53,7 +54,24 @@ def books() -> Books:
     demo_refill(user_id=trader.user.id, wallet_id=trader.wallets["demo"])
     other.place(market, "up", duration_s=60)
     trader.place(market, "down", ledger="real", duration_s=60)
+    _waiting_orders(trader, other)
     return Books(market, trader, other)
+
+
+def _waiting_orders(trader: Trader, other: Trader) -> None:
+    """Add orders that enter by the next tick and close at a mean; one of each way in which they fail to enter."""
+    market = market_open("WAITS", entry_rule="next_tick/1", settlement_rule="trimmed_mean_10s/1")
+    won = trader.place(market, "up", duration_s=4)
+    other.place(market, "up", expected_price="2.0", max_price_drift="0")
+    market.admitted("1.08520")
+    settle_due()
+    late = trader.place(market, "up")
+    # The mean of four is that of the middle two, 1.08525, while the last tick is 1.08533.
+    market.admitted("1.08530", at_ms=order_row(late).accepted_at_ms + 3_001)
+    market.admitted("1.08533", at_ms=order_row(won).expires_at_ms)
+    market.admitted("1.08533", at_ms=market.newest_ms + 1)
+    settle_due()
+    other.place(market, "down")
 
 
 def test_the_books_have_every_state(books: Books) -> None:
@@ -71,6 +89,7 @@ def _damaged(*statements: str) -> Iterator[None]:
         ("trading_order", "trading_order_frozen"),
         ("quotes_tick", "quotes_tick_append_only"),
         ("quotes_watermark_raise", "quotes_watermark_raise_append_only"),
+        ("quotes_trading_window", "quotes_window_frozen"),
         ("realtime_event", "realtime_event_guard"),
         ("realtime_event_counter", "realtime_event_counter_guard"),
     ]
@@ -83,6 +102,8 @@ def _damaged(*statements: str) -> Iterator[None]:
         ("ledger_transfer", "ledger_transfer_credit_no"),
         ("trading_order", "trading_order_states"),
         ("trading_order", "trading_order_direction"),
+        ("trading_order", "trading_order_entry"),
+        ("trading_order", "trading_order_in_session"),
     ]
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -106,6 +127,10 @@ DEMO_WALLET = "(SELECT {}(id::text)::uuid FROM ledger_account WHERE kind = 'wall
 LOST = "(SELECT id FROM trading_order WHERE state = 'lost' ORDER BY id LIMIT 1)"
 OPEN = "(SELECT id FROM trading_order WHERE state = 'open' ORDER BY id LIMIT 1)"
 MIDDLE_TICK = "(SELECT seq FROM quotes_tick ORDER BY seq OFFSET 2 LIMIT 1)"
+MEAN = "settlement_rule = 'trimmed_mean_10s/1'"
+WAITED = "entry_rule = 'next_tick/1'"
+WAITS = "(SELECT id FROM quotes_symbol WHERE code = 'WAITS')"
+TOLD_WAITED = "payload->>'entry_rule' = 'next_tick/1'"
 SECOND_CLOSE = (
     "INSERT INTO ledger_transfer (id, entry_id, family, kind, reference, debit_account_id, credit_account_id, amount,"
     " book, currency, at_ms) SELECT gen_random_uuid(), entry_id, family, '{kind}', reference, debit_account_id,"
@@ -186,17 +211,24 @@ MUTANTS: list[tuple[str, list[str]]] = [
     ("I-32", ["UPDATE ledger_transfer SET amount = amount + 1 WHERE family = 'adjustment'"]),
     ("I-10", ["UPDATE trading_order SET payout = payout + 1 WHERE state = 'won'"]),
     ("I-10", ["UPDATE trading_order SET payout_percent = payout_percent + 1 WHERE state = 'won'"]),
-    ("I-11", [f"DELETE FROM trading_order_open WHERE order_id = {OPEN}"]),
+    ("I-11 each", [f"DELETE FROM trading_order_open WHERE order_id = {OPEN}"]),
     (
-        "I-11",
+        "I-11 each",
         [
             (
-                "INSERT INTO trading_order_open (order_id, symbol_id, wallet_id, expires_at_ms)"
-                f" SELECT id, symbol_id, wallet_id, 9000000000000 FROM trading_order WHERE id = {WON}"
+                "INSERT INTO trading_order_open (order_id, symbol_id, wallet_id, expires_at_ms, stake, up, exposed)"
+                f" SELECT id, symbol_id, wallet_id, 9000000000000, stake, true, false FROM trading_order WHERE id = {WON}"
             )
         ],
     ),
-    ("I-11", [SECOND_CLOSE.format(kind="lost", order=WON)]),
+    ("I-11 each", [SECOND_CLOSE.format(kind="lost", order=WON)]),
+    ("I-11 what is due", ["UPDATE trading_order_open SET stake = stake - 1 WHERE exposed"]),
+    ("I-11 what is due", ["UPDATE trading_order_open SET up = NOT up"]),
+    ("I-11 what is due", ["UPDATE trading_order_open SET exposed = NOT exposed"]),
+    ("I-11 what is due", ["UPDATE trading_order_open SET expires_at_ms = expires_at_ms + 1"]),
+    ("I-11 what is due", ["UPDATE trading_order_open SET entry_after_seq = NULL WHERE entry_after_seq IS NOT NULL"]),
+    ("I-11 what is due", ["UPDATE trading_order_open SET entry_after_seq = 1 WHERE entry_after_seq IS NULL"]),
+    ("I-11 what is due", ["UPDATE trading_order_open SET entry_until_ms = entry_until_ms + 1"]),
     ("I-13", ["UPDATE trading_order SET close_seq = close_seq - 1 WHERE state = 'won'"]),
     ("I-13", ["UPDATE trading_order SET close_seq = NULL, close_at_ms = NULL WHERE state = 'refunded'"]),
     (
@@ -204,6 +236,12 @@ MUTANTS: list[tuple[str, list[str]]] = [
         ["UPDATE trading_order SET close_at_ms = expires_at_ms + 1, close_seq = 99 WHERE state = 'won'"],
     ),
     ("I-13", ["UPDATE trading_order SET max_tick_age_ms = 1, close_at_ms = close_at_ms - 2 WHERE state = 'lost'"]),
+    # Under a mean without evidence, a tick inside the window is evidence all the same.
+    (
+        "I-13",
+        [f"UPDATE trading_order SET close_seq = NULL, close_at_ms = NULL WHERE state = 'won' AND {MEAN}"],
+    ),
+    ("I-13", [f"UPDATE trading_order SET close_seq = close_seq - 1 WHERE state = 'won' AND {MEAN}"]),
     ("I-16 ticks", [f"DELETE FROM quotes_tick WHERE seq = {MIDDLE_TICK}"]),
     ("I-16 ticks", [f"UPDATE quotes_tick SET at_ms = at_ms - 60000 WHERE seq = {MIDDLE_TICK}"]),
     ("I-16 ticks", [NEXT_TICK.format(at="at_ms - 5")]),
@@ -218,10 +256,21 @@ MUTANTS: list[tuple[str, list[str]]] = [
     ),
     ("I-16 no order", ["DELETE FROM quotes_watermark_raise"]),
     ("I-16 no order", ["UPDATE trading_order SET settled_at_ms = accepted_at_ms WHERE state = 'tied'"]),
-    ("I-17", ["UPDATE trading_order SET open_at_ms = accepted_at_ms - max_tick_age_ms - 1 WHERE state = 'open'"]),
+    ("I-16 no order", ["UPDATE trading_order SET settled_at_ms = accepted_at_ms WHERE reason = 'no_entry_tick'"]),
+    ("I-17", ["UPDATE trading_order SET open_at_ms = accepted_at_ms - max_tick_age_ms - 1 WHERE open_seq = 1"]),
+    ("I-17", [f"UPDATE trading_order SET open_seq = open_seq + 1 WHERE open_seq IS NOT NULL AND {WAITED}"]),
+    ("I-17", [f"UPDATE trading_order SET open_at_ms = entry_until_ms + 1 WHERE open_seq IS NOT NULL AND {WAITED}"]),
+    ("I-21", ["UPDATE trading_order SET session_closes_ms = expires_at_ms - 1 WHERE session_closes_ms > 0"]),
+    ("I-21", ["UPDATE trading_order SET session_closes_ms = session_closes_ms + 1"]),
+    ("I-21", ["UPDATE quotes_trading_window SET opens_ms = closes_ms - 1"]),
+    ("I-21", ["UPDATE quotes_trading_window SET made_at_ms = closes_ms"]),
+    ("I-21", ["UPDATE quotes_trading_window SET superseded_at_ms = 2"]),
+    ("I-21", ["DELETE FROM quotes_trading_window"]),
     ("I-19", ["UPDATE trading_order_open SET expires_at_ms = expires_at_ms - 3600000"]),
     ("I-29", ["DELETE FROM realtime_event WHERE type = 'order.settled'"]),
     ("I-29", ["UPDATE realtime_event SET type = 'order.lost' WHERE type = 'order.opened'"]),
+    ("I-29", [f"UPDATE realtime_event SET type = 'order.lost' WHERE type = 'order.opened' AND {TOLD_WAITED}"]),
+    ("I-29", ["UPDATE realtime_event SET type = 'order.lost' WHERE type = 'order.accepted'"]),
     ("I-30", ["UPDATE realtime_event_counter SET seq = seq + 1"]),
     ("I-30", ["DELETE FROM realtime_event WHERE seq = 2"]),
     ("I-35 each settled", ["DELETE FROM kernel_fact_batch"]),
@@ -321,6 +370,54 @@ RESETTLE: list[tuple[str, str, bool]] = [
     ("another evidence", "UPDATE trading_order SET close_seq = 2 WHERE state = 'won'", True),
     ("another reason", "UPDATE trading_order SET reason = 'no_tick' WHERE state = 'refunded'", True),
     ("a lost opening tick", "DELETE FROM quotes_tick WHERE seq = 1", False),
+    ("a lost entry tick", f"DELETE FROM quotes_tick WHERE seq = 2 AND symbol_id = {WAITS}", False),
+    (
+        "a changed entry",
+        f"UPDATE trading_order SET open_price = open_price + 1 WHERE open_seq IS NOT NULL AND {WAITED}",
+        True,
+    ),
+    (
+        "another entry tick",
+        f"UPDATE trading_order SET open_seq = open_seq + 1 WHERE open_seq IS NOT NULL AND {WAITED}",
+        True,
+    ),
+    (
+        "an entry kept from its order",
+        (
+            "UPDATE trading_order SET open_seq = NULL, open_at_ms = NULL, open_price = NULL, entered_at_ms = NULL,"
+            " reason = 'no_entry_tick' WHERE reason = 'price_moved'"
+        ),
+        True,
+    ),
+    ("a price guard dropped", "UPDATE trading_order SET max_price_drift = '9' WHERE reason = 'price_moved'", True),
+    ("a mean one step up", f"UPDATE trading_order SET close_price = close_price + 1 WHERE state = 'won' AND {MEAN}", True),
+    (
+        "a mean one step down",
+        f"UPDATE trading_order SET close_price = close_price - 1 WHERE state = 'won' AND {MEAN}",
+        True,
+    ),
+    ("a changed price in the window", f"UPDATE quotes_tick SET price = 1 WHERE seq = 3 AND symbol_id = {WAITS}", True),
+    ("a lost tick in the window", f"DELETE FROM quotes_tick WHERE seq = 3 AND symbol_id = {WAITS}", True),
+    ("another reason at expiry", "UPDATE trading_order SET reason = 'feed_closed' WHERE reason = 'stale_tick'", True),
+    ("another reason at entry", "UPDATE trading_order SET reason = 'revision' WHERE reason = 'no_entry_tick'", True),
+    (
+        "an invented word of the feed",
+        (
+            "INSERT INTO quotes_feed_declaration (symbol_id, at_ms, received_at_ms, closed, reason)"
+            " SELECT symbol_id, expires_at_ms, expires_at_ms, true, '' FROM trading_order WHERE state = 'won' LIMIT 1"
+        ),
+        True,
+    ),
+    (
+        "an invented emergency",
+        (
+            "INSERT INTO quotes_symbol_revision (symbol_id, number, feed, source, endpoint, price_scale, price_source,"
+            " since_ms, emergency, reason, requested_by_id, approved_by_id)"
+            " SELECT symbol_id, revision + 1, 'script', 'X', '', 5, 'mid', expires_at_ms, true, 'x',"
+            " gen_random_uuid(), gen_random_uuid() FROM trading_order WHERE state = 'won' LIMIT 1"
+        ),
+        True,
+    ),
 ]
 
 

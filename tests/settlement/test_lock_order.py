@@ -9,7 +9,7 @@ import pytest
 
 from ledger.services import balance_adjust, demo_refill
 from quotes.services import heartbeats_record, watermarks_raise_to_expiry
-from settlement.services import orders_settle
+from settlement.services import orders_enter, orders_settle
 from tests.logged import statements_logged
 from tests.market import Market, Trader, db_now_ms, market_open, order_row, trader_open
 
@@ -102,6 +102,27 @@ def test_settlement_locks_orders_then_wallets_then_event_counters(market: Market
     claim = next(statement for statement in log if "SKIP LOCKED" in statement)
     assert "ORDER BY opened.expires_at_ms, opened.order_id" in claim
     assert sum("FROM realtime_event_counter" in statement and "ORDER BY user_id" in statement for statement in log) == 1
+
+
+def test_entering_locks_orders_then_wallets_then_event_counters(trader: Trader) -> None:
+    """Architecture, lock order: orders that enter and those that are refunded at entry, in one batch."""
+    market = market_open(entry_rule="next_tick/1")
+    for person in (trader, trader_open()):
+        person.place(market)
+        person.place(market, expected_price="2.0", max_price_drift="0")
+    market.admitted("1.08600")
+    log = _recorded(lambda: orders_enter(limit=10))
+    assert _judged(log) == ["orders", "wallets", "event_counters"]
+    claim = next(statement for statement in log if "SKIP LOCKED" in statement)
+    assert "ORDER BY opened.expires_at_ms, opened.order_id" in claim
+
+
+def test_a_batch_that_only_enters_locks_no_wallet(market: Market, trader: Trader) -> None:
+    """Architecture, lock order: an entry moves no money, so no wallet waits for it."""
+    waiting = market_open("GBPUSD", entry_rule="next_tick/1")
+    trader.place(waiting)
+    waiting.admitted("1.08600")
+    assert _judged(_recorded(lambda: orders_enter(limit=10))) == ["orders", "event_counters"]
 
 
 def test_a_refill_locks_the_wallet_then_the_event_counter(market: Market, trader: Trader) -> None:

@@ -27,6 +27,7 @@ from trading.domain import (
     price_drifted,
     profit_of_win,
 )
+from trading.limit_rules import LimitUse
 
 NOW_MS = 1_800_000_000_000
 DAY_MS = 86_400_000
@@ -42,6 +43,7 @@ class Case:
     market: Market | None
     stake: int | None = 1_000
     now_ms: int = NOW_MS
+    use: LimitUse | None = None
 
     def admitted(self) -> Terms:
         return admit(
@@ -51,6 +53,7 @@ class Case:
             wallet=self.wallet,
             market=self.market,
             now_ms=self.now_ms,
+            use=self.use,
         )
 
     def code(self) -> str:
@@ -139,6 +142,10 @@ def _exposed(up: int, down: int, cap: int = 100_000) -> Callable[[Case], Case]:
     return _market(exposure_cap=cap, exposure={Direction.UP: up, Direction.DOWN: down})
 
 
+def _use(use: LimitUse) -> Callable[[Case], Case]:
+    return lambda case: replace(case, use=use)
+
+
 def _state(state: MarketStateName, reason: str = "") -> Callable[[Case], Case]:
     return _market(state=MarketState(state, reason))
 
@@ -163,6 +170,7 @@ FAULTS: list[tuple[str, Callable[[Case], Case]]] = [
     ("order.expiry.outside_session", _market(session_closes_ms=NOW_MS + 59_999)),
     ("market.halted", _state(MarketStateName.HALTED, "news")),
     ("market.stale", _market(tick_at_ms=NOW_MS - 3_001)),
+    ("limit.stake_day", _use(LimitUse(limits={"stake_day": 999}))),
     ("exposure.symbol", _exposed(up=99_001, down=0)),
     ("order.payout_moved", _ticket(min_payout_percent=86)),
     ("order.price_moved", _ticket(expected_price="1.08500", max_price_drift="0.00011")),

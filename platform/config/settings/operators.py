@@ -74,6 +74,8 @@ UNFOLD = {
                     _link("Orders", "swap_vert", "trading.order"),
                     _link("Open orders", "hourglass_top", "trading.orderopen"),
                     _link("Disputes", "gavel", "trading.dispute"),
+                    _link("Days by symbol", "bar_chart", "settlement.dailysymbol"),
+                    _link("Days by user", "leaderboard", "settlement.dailyuser"),
                 ],
             },
             {
@@ -81,6 +83,7 @@ UNFOLD = {
                 "items": [
                     _link("Accounts", "account_balance_wallet", "ledger.account"),
                     _link("Transfers", "receipt_long", "ledger.transfer"),
+                    _link("Adjustment requests", "approval", "ledger.adjustmentrequest"),
                     _link("Adjustments", "edit_note", "ledger.adjustment"),
                 ],
             },
@@ -100,6 +103,13 @@ UNFOLD = {
                     _link("Second factors", "passkey", "mfa.authenticator"),
                     _link("Operator groups", "group", "auth.group"),
                     _link("Events", "notifications", "realtime.eventcounter"),
+                ],
+            },
+            {
+                "title": "Platform",
+                "items": [
+                    _link("Job runs", "schedule", "kernel.jobrun"),
+                    _link("Waiting facts", "pending_actions", "kernel.factbatch"),
                 ],
             },
         ],
