@@ -26,8 +26,10 @@ from quotes import (
     services,
 )
 from quotes.domain import MarketStateName
+from quotes.feeds import FeedSettingsError, feed_settings
 from quotes.models import FeedStatus, HaltChange, PayoutChange, RefusalCount, RefusedSample, Symbol, SymbolHead
 from quotes.payout_chart import payout_chart
+from quotes.revision_admin import RevisedSymbols
 from quotes.selectors import symbol_by_code
 from quotes.terms import symbol_terms_set
 
@@ -44,6 +46,7 @@ _STATE_LABELS = {
     MarketStateName.HALTED.value: "danger",
 }
 _REVISED = ("code", "feed", "source", "price_scale", "price_source")
+_CUSTOM = ("custom", "custom_declared")
 _PAYOUTS = ("payout_fixed", "payout_min", "payout_max")
 _STAKES = ("min_stake_minor", "max_stake_minor")
 _DURATIONS = ("min_duration_s", "max_duration_s", "max_tick_age_ms")
@@ -105,8 +108,12 @@ class SymbolForm(_SymbolModelForm):
             "purchase_deadline_s": "Purchase deadline, seconds",
             "offered_real": "Offered on the real ledger",
             "offered_demo": "Offered on the demo ledger",
+            "custom": "Custom feed",
+            "custom_declared": "Custom feed declared to clients",
         }
         help_texts = {
+            "custom_declared": "Terms and receipts say it. Outside development the real ledger refuses a custom feed "
+            "that is not declared.",
             "payout_fixed": "The payout of new orders follows it; the change is public.",
             "feed": "such as simulator, binance, script",
             "asset_class": "such as forex, crypto, metal",
@@ -116,6 +123,11 @@ class SymbolForm(_SymbolModelForm):
     def clean(self) -> dict[str, Any] | None:
         """Derive the payout of the moment before the model's own rules are checked."""
         given = super().clean() or {}
+        if "feed" in given:
+            try:
+                feed_settings(given["feed"])
+            except FeedSettingsError as error:
+                self.add_error("feed", str(error))
         fixed, least, most = (given.get(name) for name in _PAYOUTS)
         if self.instance.pk and fixed is not None and least is not None and most is not None:
             moved = "payout_fixed" in self.changed_data
@@ -129,7 +141,7 @@ class SymbolForm(_SymbolModelForm):
 
 
 @admin.register(Symbol)
-class SymbolAdmin(ModelAdmin):  # type: ignore[misc]
+class SymbolAdmin(RevisedSymbols, ModelAdmin):  # type: ignore[misc]
     """Symbols: terms of new orders, halts; what makes the price is fixed at creation."""
 
     form = SymbolForm
@@ -141,18 +153,27 @@ class SymbolAdmin(ModelAdmin):  # type: ignore[misc]
     search_fields = ("code", "name", "source")
     ordering = ("position", "code")
     actions = None
-    actions_detail: ClassVar[list[str]] = ["halt", "close_only", "resume"]
+    actions_detail: ClassVar[list[str]] = ["halt", "close_only", "resume", "revise"]
     fieldsets = (
         (None, {"fields": ("code", "name", "asset_class", "position")}),
         ("Market now", {"fields": ("shown_state", "state_reason", "shown_price", "shown_age", "payout_percent")}),
         ("Payout in the last 24 hours", {"fields": ("shown_payouts",)}),
         ("Terms of new orders", {"fields": (*_PAYOUTS, *_STAKES, *_DURATIONS, *_LIMITS, *_OFFERS)}),
         ("Rules", {"fields": ("entry_rule", "settlement_rule")}),
-        ("What makes the price", {"fields": ("feed", "source", "price_scale", "price_source", "revision")}),
+        (
+            "What makes the price",
+            {
+                "fields": ("feed", "source", "price_scale", "price_source", "revision", "shown_pending", *_CUSTOM),
+                "description": "It is changed by a revision, which waits for the open orders.",
+            },
+        ),
     )
     add_fieldsets = (
         (None, {"fields": ("code", "name", "asset_class", "position")}),
-        ("What makes the price", {"fields": ("feed", "source", "price_scale", "price_source")}),
+        (
+            "What makes the price",
+            {"fields": ("feed", "source", "price_scale", "price_source", "custom_declared")},
+        ),
         ("Terms of new orders", {"fields": ("payout_fixed", *_STAKES, *_DURATIONS, *_LIMITS)}),
     )
 
@@ -166,7 +187,7 @@ class SymbolAdmin(ModelAdmin):  # type: ignore[misc]
         if obj is None:
             return ()
         shown = ("shown_state", "state_reason", "shown_price", "shown_age", "payout_percent", "shown_payouts")
-        return (*shown, *_REVISED, "revision", "entry_rule", "settlement_rule")
+        return (*shown, *_REVISED, "revision", "shown_pending", "custom", "entry_rule", "settlement_rule")
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Refuse removing: ticks and orders hang on a symbol."""
@@ -186,6 +207,8 @@ class SymbolAdmin(ModelAdmin):  # type: ignore[misc]
         added = services.symbol_add(
             services.NewSymbol(
                 payout=given["payout_fixed"],
+                endpoint=feed_settings(given["feed"]).override,
+                custom_declared=given["custom_declared"],
                 calendar=given["calendar"].name if given["calendar"] else "",
                 purchase_deadline_s=given["purchase_deadline_s"],
                 exposure_cap_minor=given["exposure_cap_minor"],

@@ -61,6 +61,8 @@ class SessionInline(TabularInline):  # type: ignore[misc]
     form = SessionForm
     formset = SessionFormSet
     fields = ("weekday", "opens", "closes")
+    hide_title = True
+    verbose_name = "session"
     verbose_name_plural = "Weekly sessions, local time"
 
     def get_extra(self, request: HttpRequest, obj: Model | None = None, **kwargs: Any) -> int:
@@ -76,13 +78,15 @@ class HolidayInline(TabularInline):  # type: ignore[misc]
     formset = HolidayFormSet
     fields = ("day", "name", "opens", "closes", "shown_imported")
     readonly_fields = ("shown_imported",)
+    hide_title = True
+    verbose_name = "holiday or half day"
     verbose_name_plural = "Holidays and half days, local time"
     extra = 0
 
-    @admin.display(description="Fetched", boolean=True)
-    def shown_imported(self, holiday: Holiday) -> bool:
-        """Whether the day came with the exchange's holidays."""
-        return holiday.imported
+    @admin.display(description="From")
+    def shown_imported(self, holiday: Holiday) -> str:
+        """Return where the day came from."""
+        return "the exchange" if holiday.imported else "an operator"
 
 
 @admin.register(MarketCalendar)

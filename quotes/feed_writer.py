@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import psycopg
 import structlog
+from django.conf import settings as django_settings
 from django.db import Error as DjangoDatabaseError
 from django.db import connection
 
@@ -18,7 +19,7 @@ from quotes.adapters.upstream import Declaration, Wanted
 from quotes.admission import SymbolLog, SymbolTerms, heartbeats_record, refusals_record, ticks_admit
 from quotes.declarations import declarations_store
 from quotes.domain import RawTick, RecentTicks, Refusal, RefusedTick
-from quotes.feeds import FeedSettings
+from quotes.feeds import FeedSettings, endpoint_allowed
 from quotes.inbox import Cargo
 from quotes.leadership import Leadership
 from quotes.receive_clock import ReceiveClock
@@ -34,9 +35,13 @@ _OTHER = "(other)"
 
 _SYMBOLS = """
 SELECT symbol.id, symbol.code, symbol.feed, symbol.source, symbol.price_scale, symbol.price_source, symbol.revision,
-       head.tick_price
+       head.tick_price, revision.endpoint
 FROM quotes_symbol AS symbol JOIN quotes_symbol_head AS head ON head.symbol_id = symbol.id
+JOIN quotes_symbol_revision AS revision ON revision.symbol_id = symbol.id AND revision.number = symbol.revision
 WHERE symbol.feed = %(feed)s ORDER BY symbol.id"""
+
+# Whoever reads the terms of a symbol must know that its prices come from elsewhere than its feed's own endpoint.
+_CUSTOM = "UPDATE quotes_symbol SET custom = true WHERE id = ANY(%(ids)s) AND NOT custom"
 
 _SEQS = "SELECT symbol_id, seq FROM quotes_symbol_head WHERE symbol_id = ANY(%(ids)s)"
 
@@ -107,6 +112,7 @@ class FeedWriter:
         self._routes: dict[str, list[SymbolTerms]] = {}
         self._refused: list[RefusedTick] = []
         self._unknown: set[str] = set()
+        self._barred: set[str] = set()
         self._words: dict[str | None, Declaration] = {}
         self._clock_sane: bool | None = None
         self._beaten_ms: int | None = None
@@ -262,13 +268,18 @@ class FeedWriter:
 
     def _symbols_read(self) -> None:
         found: dict[int, tuple[SymbolTerms, int | None]] = {}
-        for *columns, tick_price in db.rows(_SYMBOLS, {"feed": self._feed.name}):
+        for *columns, tick_price, recorded in db.rows(_SYMBOLS, {"feed": self._feed.name}):
             terms = SymbolTerms(*columns)
-            if self._choice.serves(terms):
+            if self._choice.serves(terms) and self._endpoint_allows(terms, recorded):
                 found[terms.symbol_id] = (terms, tick_price)
         if {key: log_.terms for key, log_ in self._logs.items()} == {key: terms for key, (terms, _) in found.items()}:
             return
-        known = {key: log_ for key, log_ in self._logs.items() if key in found}
+        # After a revision the log is read anew: another feed may have written to it meanwhile.
+        known = {
+            key: log_
+            for key, log_ in self._logs.items()
+            if key in found and found[key][0].revision == log_.terms.revision
+        }
         fresh = [key for key in found if key not in known]
         self._logs = known | self._logs_read({key: found[key][0] for key in fresh})
         for key, (terms, _) in found.items():
@@ -276,9 +287,24 @@ class FeedWriter:
         self._routes, self.wanted = {}, {}
         for terms, tick_price in found.values():
             self._want(terms, tick_price)
+        if self._settings.override and db.run(_CUSTOM, {"ids": sorted(found)}):
+            log.warning("feed_endpoint_overridden", feed=self._feed.name, endpoint=self._settings.override)
         if fresh:
             self._clock_sane = None
             self._declare_again(fresh)
+
+    def _endpoint_allows(self, terms: SymbolTerms, recorded: str) -> bool:
+        """Serve no symbol from another endpoint than its revision's where custom feeds are refused; tell it once."""
+        production = not django_settings.CUSTOM_FEEDS_ON_REAL
+        if endpoint_allowed(recorded, self._settings.override, production=production):
+            self._barred.discard(terms.code)
+            return True
+        if terms.code not in self._barred:
+            self._barred.add(terms.code)
+            log.error(
+                "feed_endpoint_not_on_record", symbol=terms.code, recorded=recorded, endpoint=self._settings.override
+            )
+        return False
 
     def _want(self, terms: SymbolTerms, tick_price: int | None) -> None:
         key = self._feed.key(terms.source)

@@ -22,11 +22,11 @@ from kernel.facts import ATTEMPTS_MAX, facts_retry
 from kernel.models import FactBatch, JobRun
 from kernel.money import format_minor
 from quotes.models import Symbol
-from settlement import receipt_admin
+from settlement import receipt_admin, revision_admin
 from settlement.models import Daily, DailySymbol, DailyUser
 from settlement.selectors import DayFigures, days_recent, jobs_last
 
-__all__ = ["receipt_admin"]
+__all__ = ["receipt_admin", "revision_admin"]
 
 _RETRIED_AT_ONCE = 10_000
 _CHART_OPTIONS = {

@@ -12,7 +12,7 @@ import structlog
 from kernel import db
 from settlement import archive, statements
 from settlement.claims import ORDER_WIDTH, ClaimedOrder, evidence_of, order_of, tick_of
-from settlement.domain import Evidence, Outcome, Tick, entry, outcome
+from settlement.domain import TRIMMED_WINDOW_MS, Evidence, Outcome, Tick, entry, outcome
 from trading.domain import NEXT_TICK, TRIMMED_MEAN, OrderState
 
 log = structlog.get_logger(__name__)
@@ -47,13 +47,21 @@ def _parted(page: Sequence[ClaimedOrder]) -> tuple[list[ClaimedOrder], list[Clai
     if not page:
         return [], []
     gone_ms = archive.log_begins_ms()
-    needed_ms = [order.row["entry_after_ms"] or order.row["open_at_ms"] for order in page]
+    needed_ms = [_needs_from_ms(order) for order in page]
     fresh = [order for order, at_ms in zip(page, needed_ms, strict=True) if at_ms >= gone_ms]
     return fresh, [order for order, at_ms in zip(page, needed_ms, strict=True) if at_ms < gone_ms]
 
 
+def _needs_from_ms(order: ClaimedOrder) -> int:
+    """Return since when the log must be there; a mean of a short order reaches back to before its opening."""
+    begins_ms = int(order.row["entry_after_ms"] or order.row["open_at_ms"])
+    if order.row["settlement_rule"] == TRIMMED_MEAN:
+        begins_ms = min(begins_ms, order.row["expires_at_ms"] - TRIMMED_WINDOW_MS)
+    return begins_ms
+
+
 def _compare_archived(orders: Sequence[ClaimedOrder], result: AuditResult) -> None:
-    from_ms = min(order.row["entry_after_ms"] or order.row["open_at_ms"] for order in orders)
+    from_ms = min(_needs_from_ms(order) for order in orders)
     days = archive.days_dropped(from_ms, max(order.row["expires_at_ms"] for order in orders))
     try:
         archive.ticks_load(days=days, symbol_ids={order.row["symbol_id"] for order in orders})
@@ -105,7 +113,7 @@ def _same(decided: Outcome, stored: Sequence[Any]) -> bool:
         tick and tick.seq,
         tick and tick.at_ms,
         decided.close_price,
-        tick and tick.price,
+        decided.tick_price,
         decided.reason,
         decided.payout,
     ]

@@ -131,7 +131,7 @@ def settled_row(settled: SettledOrder) -> SimpleNamespace:
         "close_seq": tick and tick.seq,
         "close_at_ms": tick and tick.at_ms,
         "close_price": decided.close_price,
-        "close_tick_price": tick and tick.price,
+        "close_tick_price": decided.tick_price,
         "settled_at_ms": settled.order.now_ms,
         "payout": decided.payout,
         "reason": decided.reason and decided.reason.value,

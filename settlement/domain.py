@@ -94,6 +94,11 @@ class Outcome:
     reason: Refund | None = None
     close_price: int | None = None
 
+    @property
+    def tick_price(self) -> int | None:
+        """The evidence tick's price; None where that tick belongs to another revision than the order."""
+        return None if self.tick is None or self.close_price is None else self.tick.price
+
 
 def entry(*, terms: EntryTerms, tick: Tick | None) -> Entry:
     """Decide the entry of an order under ``next_tick/1``.
@@ -151,4 +156,6 @@ def _decided(terms: Terms, tick: Tick, close_price: int) -> Outcome:
 
 
 def _refunded(terms: Terms, tick: Tick | None, reason: Refund) -> Outcome:
-    return Outcome(OrderState.REFUNDED, terms.stake, tick, reason, None if tick is None else tick.price)
+    # A price of another revision may have another scale: it is no closing price of this order.
+    comparable = tick is not None and tick.revision == terms.revision
+    return Outcome(OrderState.REFUNDED, terms.stake, tick, reason, tick.price if tick and comparable else None)

@@ -36,6 +36,7 @@ from quotes.revisions import (
     revision_put_in_force,
     revision_since,
 )
+from trading.models import OrderOpen
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +87,11 @@ def revisions_activate() -> int:
         if _has_run_out(symbol_id, number):
             activated += _activated(symbol_id, number)
     return activated
+
+
+def orders_open(symbol_id: int) -> int:
+    """Return how many orders of a symbol are open: what its revision waits for."""
+    return OrderOpen.objects.filter(symbol_id=symbol_id).count()
 
 
 @transaction.atomic

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -208,10 +207,7 @@ def _orders_write(settled: Sequence[SettledOrder], now_ms: int) -> None:
     ids = [one.order.id for one in settled]
     outcomes = [one.outcome for one in settled]
     ticks = [decided.tick for decided in outcomes]
-    averaged: list[Any] = [
-        tick and (None if tick.price == decided.close_price else tick.price)
-        for tick, decided in zip(ticks, outcomes, strict=True)
-    ]
+    averaged = [None if decided.tick_price == decided.close_price else decided.tick_price for decided in outcomes]
     written = db.run(
         statements.ORDERS_WRITE,
         {

@@ -30,11 +30,11 @@ class Options:
 
 def options_parsed(arguments: Sequence[str]) -> Options:
     """Return what the command line asks for; a seed is drawn when none is given."""
-    parser = argparse.ArgumentParser(prog="python -m bench.soak", description=__doc__)
-    parser.add_argument("--minutes", type=_positive, default=Options.minutes, help="how long orders are placed [10]")
-    parser.add_argument("--rate", type=_positive, default=Options.rate, help="orders a second in all [50]")
+    parser, usual = argparse.ArgumentParser(prog="python -m bench.soak", description=__doc__), Options()
+    parser.add_argument("--minutes", type=_positive, default=usual.minutes, help="how long orders are placed [10]")
+    parser.add_argument("--rate", type=_positive, default=usual.rate, help="orders a second in all [50]")
     parser.add_argument("--seed", type=int, default=None, help="repeats what a run has drawn")
-    parser.add_argument("--traders", type=int, default=Options.traders, help="how many clients place them [40]")
+    parser.add_argument("--traders", type=int, default=usual.traders, help="how many clients place them [40]")
     parser.add_argument("--keep", action="store_true", help="leave the database for a look")
     asked = parser.parse_args(arguments)
     if asked.traders < 5:

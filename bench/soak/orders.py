@@ -213,12 +213,18 @@ def answers_problem(ask: Ask, answers: Sequence[Answer], *, known_id: str) -> st
     for answer in answers:
         if answer.status == 0 or (answer.status >= 500 and answer.code != BUSY) or answer.code == "not JSON":
             return "no proper answer"
-        if not answer.order_id and answer.code not in ({ask.must, "account.banned", BUSY} if ask.must else ask.may_refuse):
+        if not answer.order_id and answer.code not in (
+            {ask.must, "account.banned", BUSY} if ask.must else ask.may_refuse
+        ):
             return "an answer that this order cannot get"
     if accepted and ask.must:
         return "accepted what must be refused"
     if len({answer.order_id for answer in accepted}) > 1 or sum(answer.status == 201 for answer in answers) > 1:
         return "one client_order_id has made two orders"
-    if ask.kind == "repeat" and accepted and (accepted[0].status == 201 or accepted[0].order_id != (known_id or accepted[0].order_id)):
+    if (
+        ask.kind == "repeat"
+        and accepted
+        and (accepted[0].status == 201 or accepted[0].order_id != (known_id or accepted[0].order_id))
+    ):
         return "a repeat has made another order"
     return ""

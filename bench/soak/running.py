@@ -24,6 +24,7 @@ from config.tethered import tethered
 
 STOP_LIMIT_S = 40
 KEPT = ("soak-report.json", "platform.log")
+_ERROR = re.compile(r"\[(?:error|critical) *\] (\S+)")
 _ENDED = re.compile(r"(\w+) ended with code (-?\d+)")
 
 
@@ -128,6 +129,14 @@ class RunningPlatform:
     def endings(self) -> Counter[str]:
         """Return how often each runtime has ended, whoever ended it."""
         return Counter(found[1] for found in _ENDED.finditer(self.log.read_text(errors="replace")))
+
+    def errors(self) -> Counter[str]:
+        """Return the errors in the log, by the name of the event and the runtime that met it."""
+        found: Counter[str] = Counter()
+        for line in self.log.read_text(errors="replace").splitlines():
+            if error := _ERROR.search(line):
+                found[f"{error[1]} of {line.partition('|')[0].strip()}"] += 1
+        return found
 
     def manage(self, *arguments: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
         """Run one of the contract's commands beside the platform."""

@@ -1,4 +1,4 @@
-"""Account streams of some clients: nothing may be missing, twice or out of order, whatever happens to the connection."""
+"""Account streams of some clients: no event is missing, twice or out of order, whatever connections do."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from kernel import db, metrics
 from kernel.clock import DB_NOW_MS_SQL
 from kernel.errors import Problem
+from kernel.facts import facts_gauges
 from kernel.http import json_response, problem_response
 
 FEED_SILENT_MS = 5_000
@@ -88,7 +89,7 @@ def _gauges() -> str:
         f" WHERE expires_at_ms < {DB_NOW_MS_SQL}"
     )
     assert found is not None
-    return f"fairstrike_orders_due {found[0]}\nfairstrike_settlement_lag_ms {found[1]}\n"
+    return f"fairstrike_orders_due {found[0]}\nfairstrike_settlement_lag_ms {found[1]}\n{facts_gauges()}"
 
 
 _CHECKS: dict[str, Callable[[], str]] = {

@@ -22,7 +22,7 @@ DELETABLE = {"auth.group"}
 INLINES = {"quotes.marketcalendar": {"quotes.tradingsession", "quotes.holiday"}}
 UNTOUCHABLE = {
     *("quotes.tick", "quotes.candle", "quotes.symbolhead", "quotes.symbolrevision", "quotes.payoutchange"),
-    *("quotes.tradingwindow", "quotes.calendarchange"),
+    *("quotes.tradingwindow", "quotes.calendarchange", "quotes.incident"),
     *("quotes.haltchange", "quotes.refusalcount", "quotes.refusedsample", "quotes.feedstatus"),
     *("trading.order", "trading.orderopen", "trading.tradingpolicy"),
     *("ledger.account", "ledger.transfer", "ledger.adjustment", "ledger.checkpoint"),
@@ -79,7 +79,7 @@ def test_a_symbol_s_page_takes_terms_of_new_orders_only(request_of_superuser: An
     assert fields == {
         *("name", "asset_class", "position", "payout_fixed", "payout_min", "payout_max", "min_stake_minor"),
         *("max_stake_minor", "min_duration_s", "max_duration_s", "max_tick_age_ms", "offered_real", "offered_demo"),
-        *("calendar", "purchase_deadline_s", "exposure_cap_minor"),
+        *("calendar", "purchase_deadline_s", "exposure_cap_minor", "custom_declared"),
     }
     assert not [name for name in fields if FORBIDDEN_FIELD.search(name) and name != "max_tick_age_ms"]
 
@@ -96,8 +96,9 @@ def test_a_user_s_page_takes_no_money_and_no_result(request_of_superuser: Any) -
 def test_actions_of_pages_are_known(request_of_superuser: Any) -> None:
     """A new act of an operator has to be thought about here."""
     known = {
-        "quotes.symbol": {"halt", "close_only", "resume"},
+        "quotes.symbol": {"halt", "close_only", "resume", "revise"},
         "quotes.marketcalendar": {"add_ready_made", "fetch_holidays"},
+        "quotes.symbolrevision": {"approve", "withdraw"},
         "accounts.user": {"ban", "unban"},
         "ledger.adjustmentrequest": {"approve", "reject", "withdraw"},
     }

@@ -32,7 +32,7 @@ from accounts.services import token_create
 from config.wsgi import application
 from tests.market import Market, Trader, db_now_ms, market_open, settle_due, trader_open
 
-pytestmark = [pytest.mark.django_db, pytest.mark.journey]
+pytestmark = pytest.mark.django_db
 
 CHECKS = [
     not_a_server_error,
@@ -128,6 +128,7 @@ def test_refusals_are_declared_as_problem_documents(path: str, method: str, oper
     assert ("404" in refusals) or "{" not in path
 
 
+@pytest.mark.slow
 @schema.parametrize()
 @hypothesis_settings(
     max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None

@@ -201,4 +201,4 @@ def _orders() -> None:
         credit_no="o.credit_no + n * 10",
     )
     copies("realtime_event", COPIES, seq="o.seq + n * 100")
-    db.run("UPDATE realtime_event_counter SET seq = 10000 WHERE seq > 0")
+    db.run("UPDATE realtime_event_counter SET seq = 1000000 WHERE seq > 0")

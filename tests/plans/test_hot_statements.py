@@ -24,7 +24,8 @@ from trading import statements as trading_statements
 from trading.models import Order
 from trading.selectors import OrderFilter, orders_of
 
-pytestmark = pytest.mark.django_db
+# One worker fills the database once.
+pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("plans")]
 
 LARGE = {
     "accounts_user",

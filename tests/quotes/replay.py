@@ -22,6 +22,7 @@ from websockets.exceptions import ConnectionClosed
 DATA = Path(__file__).resolve().parents[1] / "data"
 FUTURES = DATA / "binance-futures-2021-07-22.ws.txt"
 DELIVERY = DATA / "binance-delivery-2021-07-22.ws.txt"
+KRAKEN_TRADES = DATA / "kraken-trade-2021-04-17.ws.txt"
 
 _PACKET = re.compile(r"(\d+(?:\.\d+)?): (.*)\Z", re.DOTALL)
 _STREAM = re.compile(r'"stream":"([^"]*)"')

@@ -97,6 +97,9 @@ def settled(
         counted = [tick for tick in log if expiry - timedelta(seconds=10) < instant(tick["at"]) <= expiry]
         evidence = evidence if counted else None
     reason = _refund(order, evidence, counted, declarations, emergency_revisions)
+    if evidence is not None and evidence.get("revision", order["revision"]) != order["revision"]:
+        # Its price means something else; the order shows no closing tick.
+        evidence = None
     close = None if evidence is None else evidence["price"]
     if reason is None and rule == "trimmed_mean_10s/1":
         close = _trimmed_mean([tick["price"] for tick in counted], order["price_scale"])
@@ -119,9 +122,7 @@ def _refund(
 ) -> str | None:
     """Return why a stake is returned: the first reason in the order of the rules, or None."""
     expiry = instant(order["expires_at"])
-    if any(
-        one["number"] > order["revision"] and instant(one["since"]) <= expiry for one in emergency_revisions
-    ):
+    if any(one["number"] > order["revision"] and instant(one["since"]) <= expiry for one in emergency_revisions):
         return "revision"
     closed = False
     for _, declaration in sorted(enumerate(declarations), key=lambda pair: (instant(pair[1]["at"]), pair[0])):

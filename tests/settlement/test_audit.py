@@ -217,7 +217,8 @@ MUTANTS: list[tuple[str, list[str]]] = [
         [
             (
                 "INSERT INTO trading_order_open (order_id, symbol_id, wallet_id, expires_at_ms, stake, up, exposed)"
-                f" SELECT id, symbol_id, wallet_id, 9000000000000, stake, true, false FROM trading_order WHERE id = {WON}"
+                " SELECT id, symbol_id, wallet_id, 9000000000000, stake, true, false FROM trading_order"
+                f" WHERE id = {WON}"
             )
         ],
     ),
@@ -390,7 +391,11 @@ RESETTLE: list[tuple[str, str, bool]] = [
         True,
     ),
     ("a price guard dropped", "UPDATE trading_order SET max_price_drift = '9' WHERE reason = 'price_moved'", True),
-    ("a mean one step up", f"UPDATE trading_order SET close_price = close_price + 1 WHERE state = 'won' AND {MEAN}", True),
+    (
+        "a mean one step up",
+        f"UPDATE trading_order SET close_price = close_price + 1 WHERE state = 'won' AND {MEAN}",
+        True,
+    ),
     (
         "a mean one step down",
         f"UPDATE trading_order SET close_price = close_price - 1 WHERE state = 'won' AND {MEAN}",

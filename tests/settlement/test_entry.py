@@ -255,9 +255,8 @@ def test_while_the_feed_lives_the_watermark_ends_the_wait() -> None:
     row = order_row(order)
     assert row.settled_at_ms is not None
     assert row.settled_at_ms >= row.accepted_at_ms + 300 + 2_000
-    assert db.rows("SELECT DISTINCT cause FROM quotes_watermark_raise WHERE watermark_ms > %s", [row.accepted_at_ms]) == [
-        (2,)
-    ]
+    causes = "SELECT DISTINCT cause FROM quotes_watermark_raise WHERE watermark_ms > %s"
+    assert db.rows(causes, [row.accepted_at_ms]) == [(2,)]
     _refunded(order, trader, "no_entry_tick")
 
 

@@ -126,7 +126,9 @@ def test_open_orders_are_refunded_and_the_incident_says_what_they_would_have_bee
     assert orders_audit(from_ms=None, to_ms=None).differences == []
 
 
-def test_orders_are_refunded_though_no_tick_comes_before_they_expire(market: Market, trader: Trader, first: User, second: User) -> None:
+def test_orders_are_refunded_though_no_tick_comes_before_they_expire(
+    market: Market, trader: Trader, first: User, second: User
+) -> None:
     """Rules 3: the new source may stay silent for ever; nothing is stuck and no stale tick decides."""
     order = trader.place(market, "up", duration_s=5)
     approve(market, emergency(market, first), second)

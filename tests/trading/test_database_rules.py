@@ -54,9 +54,36 @@ WON = SETTLED | {"state": "won", "payout": 1_850, "close_price": 101}
 LOST = SETTLED | {"state": "lost", "payout": 0, "close_price": 99}
 TIED = SETTLED | {"state": "tied", "payout": 1_000, "close_price": 100}
 REFUNDED = {"state": "refunded", "payout": 1_000, "settled_at_ms": 61_001, "reason": "no_tick"}
+UNOPENED: dict[str, Any] = dict.fromkeys(("entered_at_ms", "open_seq", "open_at_ms", "open_price"))
+WAITING = UNOPENED | {
+    "entry_rule": "next_tick/1",
+    "entry_after_seq": 1,
+    "entry_after_ms": 900,
+    "entry_until_ms": 4_000,
+}
+OPENING = {"entered_at_ms": 1_500, "open_seq": 2, "open_at_ms": 4_000, "open_price": 100}
+ENTERED = WAITING | OPENING
 
 
-@pytest.mark.parametrize("good", [{}, WON, LOST, TIED, REFUNDED, REFUNDED | SETTLED | {"close_price": 1}])
+GOOD: list[dict[str, Any]] = [
+    {},
+    WON,
+    LOST,
+    TIED,
+    REFUNDED,
+    REFUNDED | SETTLED | {"close_price": 1},
+    WAITING,
+    ENTERED,
+    ENTERED | WON,
+    WAITING | REFUNDED | {"reason": "no_entry_tick"},
+    ENTERED | REFUNDED | {"reason": "price_moved"},
+    WAITING | {"entry_until_ms": 61_000},
+    {"session_closes_ms": 61_000},
+    WON | {"close_tick_price": 7},
+]
+
+
+@pytest.mark.parametrize("good", GOOD)
 def test_the_rows_that_the_attacks_vary_are_accepted(good: dict[str, Any]) -> None:
     """Control: the refusals below come from their own fault."""
     assert _row(**good).stake == 1_000
@@ -70,7 +97,7 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("trading_order_terms", {"max_tick_age_ms": 0}),
     ("trading_order_terms", {"expires_at_ms": 1_000}),
     ("trading_order_opening", {"open_seq": None}),
-    ("trading_order_opening", {"open_price": None}),
+    ("trading_order_(opening|entry)", {"open_price": None}),
     ("trading_order_opening", {"open_at_ms": None}),
     ("trading_order_opening", {"entered_at_ms": None}),
     ("trading_order_opening", {"open_price": 0}),
@@ -108,6 +135,27 @@ BAD: list[tuple[str, dict[str, Any]]] = [
         "trading_order_direction",
         WON | {"open_seq": None, "open_at_ms": None, "open_price": None, "entered_at_ms": None},
     ),
+    ("trading_order_entry", UNOPENED),
+    ("trading_order_entry", {"entry_rule": "best_tick/1"}),
+    ("trading_order_entry", {"entry_after_seq": 1}),
+    ("trading_order_entry", {"entry_after_ms": 900}),
+    ("trading_order_entry", {"entry_until_ms": 4_000}),
+    ("trading_order_entry", WAITING | {"entry_after_seq": None}),
+    ("trading_order_entry", WAITING | {"entry_after_ms": None}),
+    ("trading_order_entry", WAITING | {"entry_until_ms": None}),
+    ("trading_order_entry", WAITING | {"entry_until_ms": 61_001}),
+    ("trading_order_entry", WAITING | {"entry_rule": "last_tick/1"}),
+    ("trading_order_entry", ENTERED | {"open_seq": 1}),
+    ("trading_order_entry", ENTERED | {"open_seq": 3}),
+    ("trading_order_entry", ENTERED | {"open_at_ms": 4_001}),
+    ("trading_order_opening", ENTERED | {"entered_at_ms": None}),
+    ("trading_order_opening", ENTERED | {"open_at_ms": None}),
+    ("trading_order_(entry|direction)", WAITING | WON),
+    ("trading_order_(entry|direction)", WAITING | LOST),
+    ("trading_order_(entry|states)", WAITING | TIED),
+    ("trading_order_in_session", {"session_closes_ms": 60_999}),
+    ("trading_order_reasons", REFUNDED | {"reason": "operator"}),
+    ("trading_order_reasons", REFUNDED | {"reason": ""}),
     ("trading_order_wallet_place", {"book": "real"}),
     ("trading_order_wallet_place", {"currency": "EUR"}),
 ]
@@ -148,6 +196,15 @@ FROZEN: dict[str, Any] = {
     "open_at_ms": 1,
     "open_price": 1,
     "entered_at_ms": 2_000,
+    "token_id": uuid7(),
+    "custom": True,
+    "session_closes_ms": 70_000,
+    "expected_price": "1.0",
+    "max_price_drift": "0.1",
+    "currency": "EUR",
+    "entry_after_seq": 7,
+    "entry_after_ms": 7,
+    "entry_until_ms": 7,
 }
 
 
@@ -157,6 +214,26 @@ def test_the_terms_of_an_order_are_frozen(column: str) -> None:
     order = _row()
     with pytest.raises(DatabaseError, match="are frozen"), transaction.atomic():
         Order.objects.filter(pk=order.pk).update(**{column: FROZEN[column]})
+
+
+@pytest.mark.parametrize("column", ["entry_after_seq", "entry_after_ms", "entry_until_ms"])
+@pytest.mark.parametrize("stored", [WAITING, ENTERED], ids=["waiting", "entered"])
+def test_what_an_order_waits_for_is_frozen(stored: dict[str, Any], column: str) -> None:
+    """I-18, rules 2: nobody gives a waiting order another tick or more time, before its entry or after."""
+    order = _row(**stored)
+    with pytest.raises(DatabaseError, match="are frozen"), transaction.atomic():
+        Order.objects.filter(pk=order.pk).update(**{column: FROZEN[column]})
+
+
+def test_an_order_enters_once() -> None:
+    """Rules 2, next_tick/1: the opening is written where there was none, and never changes after that."""
+    order = _row(**WAITING)
+    assert Order.objects.filter(pk=order.pk).update(**OPENING) == 1
+    for column, other in {"open_price": 101, "open_at_ms": 3_999, "entered_at_ms": 1_501}.items():
+        with pytest.raises(DatabaseError, match="are frozen"), transaction.atomic():
+            Order.objects.filter(pk=order.pk).update(**{column: other})
+    with pytest.raises(DatabaseError, match="are frozen"), transaction.atomic():
+        Order.objects.filter(pk=order.pk).update(**UNOPENED)
 
 
 @pytest.mark.parametrize("changes", [{"payout": 1_850}, {"state": "lost", "payout": 0}, {"balance_after": 7}])

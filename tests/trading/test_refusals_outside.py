@@ -24,7 +24,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 import trading
 from accounts.limits import LIMITS
-from accounts.models import User
+from accounts.models import CountryPolicy, User
 from accounts.services import token_create, user_ban
 from kernel import db
 from kernel.clock import rfc3339
@@ -34,6 +34,7 @@ from quotes.services import symbol_halt
 from tests.books import fingerprint, violations
 from tests.market import Market, Trader, db_now_ms, market_open, trader_open
 from tests.quotes.live import stream_running
+from tests.quotes.running import ROOT
 from tests.trading.tickets import BODY, MALFORMED, SENDINGS, Sending, without
 from trading.limit_rules import TOKEN_LIMITS
 from trading.models import TradingPolicy
@@ -150,6 +151,12 @@ def _unverified(scene: Scene) -> Attempt:
     return scene.ask(trader.http(), ledger="real")
 
 
+def _jurisdiction(scene: Scene) -> Attempt:
+    CountryPolicy.objects.create(country="US", orders_refused=True)
+    scene.user(country="US")
+    return scene.ask()
+
+
 def _foreign_wallet(scene: Scene) -> Attempt:
     attempt = scene.ask(wallet_id=str(trader_open().wallets["demo"]))
     assert isinstance(attempt.body, dict)
@@ -243,9 +250,15 @@ def _session_over(scene: Scene) -> Attempt:
     return attempt
 
 
-def _capped(**caps: int) -> Provocation:
+def _capped(*, stake_day: int | None = None, loss_day: int | None = None) -> Provocation:
     def arrange(scene: Scene) -> Attempt:
-        _, secret = token_create(user_id=scene.trader.user.id, scopes=["read", "trade"], now_ms=db_now_ms(), **caps)
+        _, secret = token_create(
+            user_id=scene.trader.user.id,
+            scopes=["read", "trade"],
+            now_ms=db_now_ms(),
+            stake_day_cap=stake_day,
+            loss_day_cap=loss_day,
+        )
         client = Client(headers={"Authorization": f"Bearer {secret}"})
         assert scene.ask(client).make().status_code == 201
         return scene.ask(client)
@@ -275,6 +288,7 @@ REFUSALS = [
     Refusal("account.excluded", 403, _with_user(excluded_until_ms=FAR_MS)),
     Refusal("account.on_break", 403, _with_user(break_until_ms=FAR_MS)),
     Refusal("account.unverified", 403, _unverified),
+    Refusal("account.jurisdiction", 403, _jurisdiction),
     Refusal("wallet.unknown", 404, _foreign_wallet),
     Refusal("wallet.not_tradable", 422, lambda scene: scene.bonus(tradable_from_ms=FAR_MS)),
     Refusal("wallet.not_tradable", 422, lambda scene: scene.bonus(tradable_until_ms=1)),
@@ -306,8 +320,8 @@ REFUSALS = [
     Refusal("limit.stake_day", 422, _limited(stake_day="15.00")),
     Refusal("limit.open_orders", 422, _limited(open_orders=1)),
     Refusal("limit.session", 422, _session_over),
-    Refusal("limit.token_stake", 422, _capped(stake_day_cap=1_500)),
-    Refusal("limit.token_loss", 422, _capped(loss_day_cap=1_500)),
+    Refusal("limit.token_stake", 422, _capped(stake_day=1_500)),
+    Refusal("limit.token_loss", 422, _capped(loss_day=1_500)),
     Refusal("rate.limited", 429, _too_fast),
     Refusal("request.invalid", 400, _raw(json.dumps(without("stake")).encode())),
     Refusal("request.too_large", 413, _raw(b'{"padding": "' + b"x" * 1_000_000 + b'"}')),
@@ -414,6 +428,17 @@ def test_every_code_has_its_provocation() -> None:
 
     assert declared(source) - provoked == set()
     assert (CONTRACT | LIMIT_CODES) - provoked == set()
+
+
+def test_every_code_is_in_the_api_guide() -> None:
+    """A client finds each code where errors are explained; own limits share a line."""
+    guide = (ROOT / "docs" / "api.md").read_text()
+
+    assert [
+        code
+        for code in CONTRACT | {refusal.code for refusal in REFUSALS}
+        if f"`{code}`" not in guide and not (code in LIMIT_CODES and "`limit.<name>`" in guide)
+    ] == []
 
 
 def test_a_code_is_found_where_it_is_declared() -> None:

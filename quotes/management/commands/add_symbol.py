@@ -11,11 +11,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from kernel.errors import Problem
 from kernel.money import AmountPrecisionError, AmountShapeError, parse_amount
 from quotes import services
-from quotes.feeds import FEEDS, FeedSettingsError, feed_settings
+from quotes.feeds import FEEDS, FeedSettingsError, default_entry_rule, feed_settings
 
 # Stake bounds are kept in hundredths of the wallet's currency.
 STAKE_CURRENCY = "USD"
-ENTRY_RULES = ("last_tick/1",)
+ENTRY_RULES = ("last_tick/1", "next_tick/1")
+SETTLEMENT_RULES = ("last_tick/1", "trimmed_mean_10s/1")
 _CODE = re.compile(r"[A-Z0-9._-]{1,32}\Z", re.ASCII)
 
 
@@ -40,8 +41,20 @@ class Command(BaseCommand):
         parser.add_argument("--max-stake", default="5000.00", metavar="X", help="decimal amount")
         parser.add_argument("--min-duration", type=int, default=new.min_duration_s, metavar="S", help="seconds")
         parser.add_argument("--max-duration", type=int, default=new.max_duration_s, metavar="S", help="seconds")
+        parser.add_argument(
+            "--declare-custom",
+            action="store_true",
+            help="tell clients that the feed is a custom one: in production the real ledger refuses it otherwise",
+        )
         parser.add_argument("--calendar", default="", metavar="NAME", help="trading hours (default: round the clock)")
-        parser.add_argument("--entry-rule", default=new.entry_rule, metavar="NAME", help=", ".join(ENTRY_RULES))
+        parser.add_argument(
+            "--entry-rule",
+            metavar="NAME",
+            help=f"{', '.join(ENTRY_RULES)} (default: next_tick/1 for real feeds and durations below a minute)",
+        )
+        parser.add_argument(
+            "--settlement-rule", default=new.settlement_rule, metavar="NAME", help=", ".join(SETTLEMENT_RULES)
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Offer the symbol."""
@@ -60,8 +73,13 @@ def _new_symbol(options: dict[str, Any]) -> services.NewSymbol:
         settings = feed_settings(options["feed"])
     except FeedSettingsError as error:
         raise CommandError(str(error)) from error
-    if options["entry_rule"] not in ENTRY_RULES:
-        raise CommandError(f"there is no entry rule {options['entry_rule']}; known: {', '.join(ENTRY_RULES)}")
+    entry_rule = options["entry_rule"] or default_entry_rule(settings.feed.name, options["min_duration"])
+    for kind, rule, known in (
+        ("entry", entry_rule, ENTRY_RULES),
+        ("settlement", options["settlement_rule"], SETTLEMENT_RULES),
+    ):
+        if rule not in known:
+            raise CommandError(f"there is no {kind} rule {rule}; known: {', '.join(known)}")
     if not _CODE.match(options["code"]):
         raise CommandError("CODE must be 1 to 32 of A-Z 0-9 . _ -")
     return services.NewSymbol(
@@ -77,8 +95,10 @@ def _new_symbol(options: dict[str, Any]) -> services.NewSymbol:
         max_stake_minor=_stake("--max-stake", options["max_stake"]),
         min_duration_s=options["min_duration"],
         max_duration_s=options["max_duration"],
-        entry_rule=options["entry_rule"],
+        entry_rule=entry_rule,
+        settlement_rule=options["settlement_rule"],
         endpoint=settings.override,
+        custom_declared=options["declare_custom"],
         calendar=options["calendar"],
     )
 
