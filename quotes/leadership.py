@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+import structlog
 from django.db import connection
 
 from kernel import db
+
+log = structlog.get_logger(__name__)
 
 # The first key of all our two-key advisory locks that say who leads.
 LOCK_CLASS = 7201
 # A leader speaks to the database each second. One that does not for this long is stopped or cut off, and the server
 # ends its session, whose locks are free at once.
 SILENT_MS = 3_000
-# A statement that waits for the leader itself, as COPY does, is no silence to the server.
-STATEMENT_MS = 5_000
-_BOUNDS = {
-    "idle_session_timeout": SILENT_MS,
-    "idle_in_transaction_session_timeout": SILENT_MS,
-    "statement_timeout": STATEMENT_MS,
-}
+_BOUNDS = ("idle_session_timeout", "idle_in_transaction_session_timeout")
+
+# In the middle of a COPY the server waits for its client without any bound: whoever wants to lead ends such a session.
+_STUCK_END = f"""
+SELECT pg_terminate_backend(session.pid)
+FROM pg_locks AS lock JOIN pg_stat_activity AS session ON session.pid = lock.pid
+WHERE lock.locktype = 'advisory' AND lock.granted AND lock.classid = {LOCK_CLASS}
+  AND lock.objid = ANY(ARRAY(SELECT (hashtext(name)::bigint & 4294967295)::oid FROM unnest(%(names)s::text[]) AS name))
+  AND session.datname = current_database() AND session.usename = current_user AND session.pid <> pg_backend_pid()
+  AND session.state = 'active' AND session.wait_event_type = 'Client'
+  AND session.query_start < clock_timestamp() - {SILENT_MS} * interval '1 millisecond'"""
 
 
 class Leadership:
@@ -50,11 +57,14 @@ class Leadership:
         for part in self._parts:
             taken = taken and self._try(f"{self._name}:{part}", shared=False)
         if taken:
-            for name, bound_ms in _BOUNDS.items():
-                db.row("SELECT set_config(%s, %s, false)", [name, f"{bound_ms}ms"])
+            for name in _BOUNDS:
+                db.row("SELECT set_config(%s, %s, false)", [name, f"{SILENT_MS}ms"])
             self._session = connection.connection
         else:
             db.row("SELECT pg_advisory_unlock_all()")
+            names = [self._name, *(f"{self._name}:{part}" for part in self._parts)]
+            if db.rows(_STUCK_END, {"names": names}):
+                log.warning("leader_ended", name=self._name)
         return taken
 
     def leave(self) -> None:

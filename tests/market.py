@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import count
 from typing import Any
@@ -20,7 +20,7 @@ from ledger.selectors import wallets_of
 from ledger.services import balance_adjust
 from quotes.admission import AdmittedBatch, SymbolLog, SymbolTerms, heartbeats_record, ticks_admit
 from quotes.domain import RawTick
-from quotes.models import MarketCalendar, Symbol, TradingWindow
+from quotes.models import MarketCalendar, Symbol, SymbolRevision, TradingWindow
 from quotes.services import NewSymbol, symbol_add
 from settlement.services import orders_enter, orders_settle
 from trading.domain import Ticket
@@ -83,6 +83,21 @@ class Market:
         """Let the feed be heard from now, without a tick."""
         heartbeats_record(heartbeats={self.id: db_now_ms()})
         return True
+
+    def revised(self) -> None:
+        """Put the next revision in force at once, as if no order were open, with the terms unchanged."""
+        number = self.log.terms.revision + 1
+        SymbolRevision.objects.create(
+            symbol=self.symbol,
+            number=number,
+            feed=self.symbol.feed,
+            source=self.symbol.source,
+            price_scale=self.symbol.price_scale,
+            price_source=self.symbol.price_source,
+            since_ms=self.newest_ms,
+        )
+        Symbol.objects.filter(pk=self.id).update(revision=number)
+        self.log.terms = replace(self.log.terms, revision=number)
 
     def admitted(self, price: str, *, at_ms: int | None = None) -> int:
         """Bring one quote that must be admitted; return its seq."""

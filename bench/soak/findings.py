@@ -15,7 +15,8 @@ PERCENTILES = (50, 95, 99)
 class Findings:
     """Everything that is counted while orders are placed.
 
-    :param latencies_ms: from the moment an order was due to be sent to its first final answer
+    :param latencies_ms: from the moment an order was due to be sent to its last final answer
+    :param answers_ms: from the moment a request was sent to its answer, the platform's part of it
     :param accepted: trader's number by the id of each order that was acknowledged
     """
 
@@ -24,6 +25,7 @@ class Findings:
     acts: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     latencies_ms: list[float] = field(default_factory=list)
+    answers_ms: list[float] = field(default_factory=list)
     accepted: dict[str, int] = field(default_factory=dict)
     retries: int = 0
     violations: list[str] = field(default_factory=list)

@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import StringIO
 from typing import Any
 from uuid import UUID
@@ -22,7 +22,7 @@ from kernel.clock import wall_ms
 from kernel.errors import Problem
 from quotes import services
 from quotes.models import Symbol
-from quotes.revisions import RevisedTerms, revision_cancel, revision_request, revision_terms
+from quotes.revisions import RevisedTerms, revision_request, revision_terms
 from settlement.revisions import revision_emergency_approve
 
 ACT_S = (2.0, 5.0)
@@ -48,11 +48,14 @@ class Operators:
         act = self.rng.choices(acts, weights=(5, 3, 4, 1, 1, 2, 3))[0]
         try:
             act()
-        except Problem as problem:
-            # Two acts may meet on one symbol: a second revision waits for the first, as it should.
-            self.findings.acts[f"{act.__name__.strip('_')} refused: {problem.code}"] += 1
-        except CommandError as error:
-            self.findings.violated(f"operator's {act.__name__.strip('_')} failed: {error}")
+        except (Problem, CommandError) as error:
+            problem = error if isinstance(error, Problem) else error.__cause__
+            name = act.__name__.strip("_")
+            if isinstance(problem, Problem):
+                # Two acts may meet on one symbol: a second revision waits for the first, as it should.
+                self.findings.acts[f"{name} refused: {problem.code}"] += 1
+            else:
+                self.findings.violated(f"operator's {name} failed: {error}")
 
     def lift(self, *, until_s: float) -> None:
         """Undo what was to last until then at the latest."""
@@ -81,27 +84,30 @@ class Operators:
         self._done("close only")
 
     def _revise(self) -> None:
-        revision_request(**self._revision(), by_id=None, now_ms=wall_ms())
+        code, terms = self._revision()
+        _command("revise_symbol", code, "--price-scale", str(terms.price_scale), "--reason", "soak")
         self._done("revise")
 
     def _withdraw(self) -> None:
         waiting = Symbol.objects.filter(pending_revision__isnull=False).order_by("code").first()
-        if waiting is not None and waiting.pending_revision is not None:
+        if waiting is not None:
             revision_cancel(code=waiting.code, number=waiting.pending_revision, by_id=self.staff[0], now_ms=wall_ms())
             self._done("withdraw a revision")
 
     def _emergency(self) -> None:
-        asked = revision_request(**self._revision(), by_id=self.staff[0], now_ms=wall_ms(), emergency=True)
-        revision_emergency_approve(code=asked.symbol.code, number=asked.number, by_id=self.staff[1])
+        code, terms = self._revision()
+        asked = revision_request(
+            code=code, terms=terms, reason="soak", by_id=self.staff[0], now_ms=wall_ms(), emergency=True
+        )
+        revision_emergency_approve(code=code, number=asked.number, by_id=self.staff[1])
         self._done("emergency revision")
 
-    def _revision(self) -> dict[str, Any]:
+    def _revision(self) -> tuple[str, RevisedTerms]:
         """Return a revision of one of the added symbols: one decimal more, or back again."""
         offered = self.rng.choice(ADDED)
         terms = revision_terms(Symbol.objects.get(code=offered.code))
         scale = offered.scale if terms.price_scale != offered.scale else offered.scale + 1
-        revised = RevisedTerms(terms.feed, terms.source, terms.endpoint, scale, terms.price_source)
-        return {"code": offered.code, "terms": revised, "reason": "soak"}
+        return offered.code, replace(terms, price_scale=scale)
 
     def _hours(self) -> None:
         hours = self.rng.choice(CALENDARS)

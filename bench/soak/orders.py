@@ -184,7 +184,10 @@ class Load:
 
     async def _sent(self, ask: Ask) -> Answer:
         headers = {"Authorization": f"Bearer {ask.trader.token}", "Content-Type": "application/json"}
+        loop = asyncio.get_running_loop()
+        sent_s = loop.time()
         response = await self._http.post("/orders", content=json.dumps(ask.body), headers=headers)
+        self._findings.answers_ms.append((loop.time() - sent_s) * 1000)
         try:
             document = response.json()
         except ValueError:

@@ -18,6 +18,7 @@ from django.core.management import call_command
 from bench.soak import measures
 from bench.soak.findings import Findings, distribution
 from bench.soak.market import ADDED, CALENDARS, add_symbol_arguments, sessions_around
+from bench.soak.measures import Lag, Outage
 from bench.soak.operators import Operators, kill, operate
 from bench.soak.options import Options
 from bench.soak.orders import Composer, Load
@@ -175,8 +176,7 @@ class Run:
         found, options = self.findings, self.options
         killed_ms = [at_ms for name, at_ms in self.running.killed if name == "settlement"]
         without = measures.outages(killed_ms, before_ms=WRITTEN_MS, interval_ms=round(INTERVAL_S * 1000))
-        served, unserved = measures.parted(measures.settlement_lags(), without)
-        entered, entered_late = measures.parted(measures.entry_lags(), without)
+        settled, entered = measures.settlement_lags(), measures.entry_lags()
         faults: Counter[str] = Counter()
         for upstream in self.upstreams:
             faults += upstream.faults
@@ -192,18 +192,18 @@ class Run:
             "upstream": dict(faults),
             "ticks": {"admitted": measures.ticks_admitted()}
             | {f"refused: {reason}": count for reason, count in measures.ticks_refused().items()},
-            "lags_ms": {
-                "settlement lag": distribution(served),
-                "settlement lag, worker killed": distribution(unserved),
-                "entry lag": distribution(entered),
-                "entry lag, worker killed": distribution(entered_late),
-                "placement latency": distribution(found.latencies_ms),
+            "lags_ms": _waits("settlement lag", settled, without)
+            | _waits("entry lag", entered, without)
+            | {
+                "placement latency, since due": distribution(found.latencies_ms),
+                "placement latency, since sent": distribution(found.answers_ms),
                 "oldest waiting fact": distribution(watcher.facts_lag_ms),
             },
             "memory_mb": watcher.memory(),
             "outages_ms": [outage.length_ms for outage in without],
             "other": {
                 "orders accepted": len(found.accepted),
+                "processor seconds of this program": round(time.process_time()),
                 "most orders open at once": watcher.open_most,
                 "requests sent again": found.retries,
                 "streams": len(followers),
@@ -216,6 +216,17 @@ class Run:
             "violations": found.violations,
             "violations_more": found.violations_more,
         }
+
+
+def _waits(name: str, lags: Sequence[Lag], without: Sequence[Outage]) -> Document:
+    """Return the waits of the orders that had a worker, of those that fell due while it was killed, and of all."""
+    served, unserved = measures.parted(lags, without)
+    everybody = [*served, *unserved]
+    return {
+        name: distribution(served),
+        f"{name}, worker killed": distribution(unserved),
+        f"{name}, all orders": distribution(everybody),
+    }
 
 
 async def _cancelled(tasks: Sequence[asyncio.Task[Any]]) -> None:

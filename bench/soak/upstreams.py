@@ -314,7 +314,7 @@ class Upstream:
     async def _bad_moments(self) -> None:
         while True:
             await asyncio.sleep(self._rng.uniform(*FAULT_S))
-            act = self._rng.choice((self._drop, self._stall, self._garble, self._garble_and_drop, self._close_markets))
+            act = self._rng.choice((self._drop, self.stall, self.garble, self._garble_and_drop, self._close_markets))
             await act()
 
     async def _drop(self) -> None:
@@ -325,7 +325,7 @@ class Upstream:
         await asyncio.sleep(self._rng.uniform(0.0, 4.0))
         self._refusing = False
 
-    async def _stall(self) -> None:
+    async def stall(self) -> None:
         """Keep the connections and neither read nor write: only silence tells."""
         self.faults[f"{self.name} stalls"] += 1
         stalled = list(self._sessions)
@@ -336,7 +336,7 @@ class Upstream:
         for session in stalled:
             session.socket.transport.abort()
 
-    async def _garble(self) -> None:
+    async def garble(self) -> None:
         """Send what no source should."""
         self.faults[f"{self.name} garbled"] += 1
         for session in list(self._sessions):
@@ -346,7 +346,7 @@ class Upstream:
                         await session.socket.send(frame, text=self._rng.random() < 0.8)
 
     async def _garble_and_drop(self) -> None:
-        await self._garble()
+        await self.garble()
         await self._drop()
 
     async def _close_markets(self) -> None:

@@ -15,6 +15,7 @@ from kernel.clock import DB_NOW_MS_SQL
 from kernel.errors import Problem
 from kernel.facts import facts_gauges
 from kernel.http import json_response, problem_response
+from quotes.hours import calendars_short
 
 FEED_SILENT_MS = 5_000
 SETTLEMENT_LAG_MS = 15_000
@@ -89,7 +90,14 @@ def _gauges() -> str:
         f" WHERE expires_at_ms < {DB_NOW_MS_SQL}"
     )
     assert found is not None
-    return f"fairstrike_orders_due {found[0]}\nfairstrike_settlement_lag_ms {found[1]}\n{facts_gauges()}"
+    return f"fairstrike_orders_due {found[0]}\nfairstrike_settlement_lag_ms {found[1]}\n{facts_gauges()}{_hours()}"
+
+
+def _hours() -> str:
+    """Calendars whose trading hours are known for less than a week ahead: where they run out, markets close."""
+    found = db.row(f"SELECT {DB_NOW_MS_SQL}")
+    assert found is not None
+    return f"fairstrike_calendars_short {len(calendars_short(now_ms=found[0]))}\n"
 
 
 _CHECKS: dict[str, Callable[[], str]] = {

@@ -93,9 +93,9 @@ def packet_read(frame: bytes, *, packet: int, recv_ms: int) -> Said:
 
 
 def _asked_for(found: _Object) -> str:
-    if found.echo is None or bytes(found.echo.ticks[:1] if found.echo.ticks else b"") != b'"':
-        return ""
-    return _text.decode(found.echo.ticks)
+    # A request that is not for ticks may echo something else by that name.
+    asked = b"" if found.echo is None else bytes(found.echo.ticks)
+    return _text.decode(asked) if asked.startswith(b'"') else ""
 
 
 def _raw_tick(found: _Object, packet: int, recv_ms: int) -> RawTick | None:

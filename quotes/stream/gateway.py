@@ -204,11 +204,14 @@ class Client(WSListener):
             self.socket.finish(CLOSE_NOT_TEXT)
             return
         if self._answering is None:
-            self._answering = asyncio.create_task(self._answer(), name="quotes answer")
-            self._answering.add_done_callback(self._answered)
+            self._begin_answering()
         if len(self._asked) > ASKED_MAX and not self._paused:
             self._paused = True
             self._connection.pause_reading()
+
+    def _begin_answering(self) -> None:
+        self._answering = asyncio.create_task(self._answer(), name="quotes answer")
+        self._answering.add_done_callback(self._answered)
 
     async def _answer(self) -> None:
         while self._asked and not self.socket.closing:
@@ -219,6 +222,9 @@ class Client(WSListener):
         if not task.cancelled() and (failure := task.exception()) is not None:
             log.error("quotes_conversation_failed", exc_info=failure)
             self.socket.finish(CLOSE_FAILURE)
+        if self._asked and not self.socket.closing:
+            # It came between the task's last step and this call.
+            self._begin_answering()
         if self._paused and not self._connection.is_closing():
             # While it closes too: the answer to our close has to be read.
             self._paused = False

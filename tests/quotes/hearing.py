@@ -17,6 +17,11 @@ class Heard:
     def __init__(self, adapter: Adapter) -> None:
         self.adapter = adapter
         self.packets: list[Packet] = []
+        self.task = asyncio.create_task(self._collect())
+
+    async def _collect(self) -> None:
+        async for packet in self.adapter.packets():
+            self.packets.append(packet)
 
     @property
     def ticks(self) -> list[RawTick]:
@@ -47,6 +52,8 @@ class Heard:
         """Wait until what was heard is enough."""
 
         async def enough() -> object:
+            if self.task.done():
+                self.task.result()
             return check(self)
 
         await eventually_async(enough, within_s=within_s)
@@ -55,17 +62,11 @@ class Heard:
 @asynccontextmanager
 async def heard_from(adapter: Adapter, wanted: Mapping[str, Wanted]) -> AsyncIterator[Heard]:
     """Run an adapter and collect what it yields; a defect of it fails the test."""
-    heard = Heard(adapter)
     await adapter.resubscribe(wanted)
-
-    async def collect() -> None:
-        async for packet in adapter.packets():
-            heard.packets.append(packet)
-
-    task = asyncio.create_task(collect())
+    heard = Heard(adapter)
     try:
         yield heard
     finally:
-        task.cancel()
+        heard.task.cancel()
         with suppress(asyncio.CancelledError):
-            await task
+            await heard.task

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import UTC, date, datetime
 from io import StringIO
 from typing import Any
@@ -423,6 +425,13 @@ def test_commands_tell_what_is_wrong_and_change_nothing(arguments: tuple[str, ..
     assert hours_of(kept) == NEW_YORK
     assert MarketCalendar.objects.count() == 1
     assert not Symbol.objects.exists()
+
+
+def test_no_process_loads_pandas_before_holidays_are_fetched() -> None:
+    """ADR 0021: the library of exchanges costs the runtimes no memory."""
+    script = "import django, sys; django.setup(); import quotes.tasks, quotes.admin; sys.exit('pandas' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_a_change_records_the_whole_terms() -> None:

@@ -255,6 +255,28 @@ async def test_heartbeats_go_both_ways_and_a_dead_client_is_cut(monkeypatch: pyt
 
 @committed
 @pytest.mark.asyncio
+async def test_a_frame_that_comes_while_the_answering_ends_is_answered() -> None:
+    """A task's end and the call that tells of it are two steps of the loop: a frame between them must not be lost."""
+    async with (
+        gateway_here() as running,
+        connect_async(f"ws://127.0.0.1:{running.port}/ws/quotes/", compression=None) as client,
+    ):
+        await client.send('{"id":0,"type":"ping"}')
+        await client.recv()
+        (served,) = running._clients
+        served._message(b'{"id":1,"type":"ping"}', text=True)
+        answering = served._answering
+        assert answering is not None
+        while not answering.done():
+            await asyncio.sleep(0)
+        served._message(b'{"id":2,"type":"ping"}', text=True)
+
+        async with asyncio.timeout(5):
+            assert [json.loads(await client.recv())["id"] for _ in range(2)] == [1, 2]
+
+
+@committed
+@pytest.mark.asyncio
 async def test_a_client_that_never_reads_is_cut_and_held_in_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """S-08: what one socket keeps is bounded by the write limit and one tick a symbol, and so is its time."""
     monkeypatch.setattr(sockets, "DRAIN_S", 0.3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from io import StringIO
@@ -104,18 +105,23 @@ def test_a_parser_writes_by_the_new_terms_within_a_second_and_keeps_the_lead() -
         write(writer, symbol.source, "1.08514")
 
     assert logged(symbol) == [(1, 108_512, 1), (2, 109, 2)]
-    assert seq_of(other.code) == 1
+    assert seq_of(other.pk) == 1
     assert refusals(symbol) == {"revision": 1}
 
 
 def test_a_symbol_goes_to_another_feed_and_back_without_a_gap() -> None:
     """Rules 1: its numbers go on from feed to feed; the first parser reads again where the log stands."""
     symbol = symbol_new()
+
+    def write_elsewhere() -> None:
+        with leading(symbol, feed=SIMULATOR) as simulator:
+            write(simulator, symbol.source, "1.08513")
+
     with leading(symbol) as writer:
         write(writer, symbol.source, "1.08512")
         revise(symbol, feed="simulator")
-        with leading(symbol, feed=SIMULATOR) as simulator:
-            write(simulator, symbol.source, "1.08513")
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(write_elsewhere).result(20)
         revise(symbol, feed="script")
         beat(writer)
         write(writer, symbol.source, "1.08514")
@@ -177,7 +183,7 @@ def test_a_parser_writes_from_the_endpoint_on_record(
         beat(writer)
         write(writer, symbol.source, "1.08512")
 
-    assert seq_of(symbol.code) == (1 if allowed else 0)
+    assert seq_of(symbol.pk) == (1 if allowed else 0)
 
 
 def test_a_symbol_that_is_fed_from_elsewhere_is_marked() -> None:

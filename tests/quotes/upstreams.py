@@ -121,6 +121,7 @@ class KrakenServer(Upstream):
 
     :param known: symbols that exist; others are refused
     :param stamped: whether quotes of version 2 carry their time
+    :param greets: whether the state of the engine is told to a new connection, as Kraken does
     """
 
     def __init__(
@@ -129,6 +130,7 @@ class KrakenServer(Upstream):
         version: int = 2,
         system: str = "online",
         stamped: bool = True,
+        greets: bool = True,
         path: str | None = None,
         heartbeat_s: float = 0.0,
     ) -> None:
@@ -137,6 +139,7 @@ class KrakenServer(Upstream):
         self.version = version
         self.system = system
         self.stamped = stamped
+        self.greets = greets
         self.path = path if path is not None else ("/v2" if version == 2 else "/")
         self.carried: set[Subscription] = set()
         self.snapshots: dict[str, list[dict[str, Any]]] = {}
@@ -144,7 +147,8 @@ class KrakenServer(Upstream):
 
     async def greet(self, socket: ServerConnection) -> None:
         """Tell the state of the trading engine."""
-        await socket.send(json.dumps(self._status()))
+        if self.greets:
+            await socket.send(json.dumps(self._status()))
 
     def _status(self) -> dict[str, Any]:
         if self.version == 1:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -299,7 +298,7 @@ def test_a_guard_that_the_newest_tick_would_break_is_not_refused(market: Market,
 def test_a_tick_of_another_revision_refunds(market: Market, trader: Trader) -> None:
     """Rules 3, ``revision``: what the client saw and what would open the order mean different things."""
     order = trader.place(market)
-    market.log.terms = replace(market.log.terms, revision=market.log.terms.revision + 1)
+    market.revised()
     market.admitted("1.08520")
     settle_due()
     assert _refunded(order, trader, "revision").open_seq is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -14,13 +15,15 @@ from kernel.errors import Problem
 from quotes import revisions
 from quotes.admission import SymbolTerms
 from quotes.domain import Refusal
-from quotes.models import FeedDeclaration, Symbol, SymbolHead, SymbolRevision
+from quotes.models import FeedDeclaration, Incident, Symbol, SymbolHead, SymbolRevision
 from quotes.revisions import RevisedTerms, revision_cancel, revision_request, revision_terms
 from quotes.selectors import candles_between, symbol_by_code
 from settlement.audit import orders_audit
-from settlement.revisions import revisions_activate
+from settlement.revisions import revision_emergency_approve, revisions_activate
 from settlement.worker import SettlementLoop
+from tests.accounts.people import person
 from tests.books import violations
+from tests.logged import statements_logged
 from tests.market import Market, Trader, db_now_ms, market_open, order_row, settle_due, trader_open
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -363,3 +366,47 @@ def test_nothing_is_asked_twice_and_nothing_is_revised_into_what_it_is(market: M
     revise(market, price_scale=3)
     assert request(price_scale=2) == "revision.pending"
     assert revision_terms(market.symbol) == terms == RevisedTerms("script", market.code, "", 5, "mid")
+
+
+def test_two_persons_who_approve_at_once_make_one_incident(market: Market, trader: Trader) -> None:
+    """S-20, approved twice: the second one finds that nothing waits any more."""
+    trader.place(market)
+    asker, *approvers = [person(staff=True) for _ in range(5)]
+    terms = replace(revision_terms(market.symbol), price_scale=3)
+    revision_request(code=market.code, terms=terms, reason="Wrong", by_id=asker.pk, now_ms=db_now_ms(), emergency=True)
+    gate, codes = threading.Barrier(len(approvers)), []
+
+    def approve(by_id: UUID) -> None:
+        try:
+            gate.wait(20)
+            revision_emergency_approve(code=market.code, number=2, by_id=by_id)
+            codes.append("approved")
+        except Problem as problem:
+            codes.append(problem.code)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=approve, args=[user.pk]) for user in approvers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+
+    assert sorted(codes) == ["approved", *["revision.not_waiting"] * 3]
+    assert [incident.orders for incident in Incident.objects.all()] == [1]
+
+
+def test_a_revision_takes_effect_under_the_head_s_lock_and_costs_one_statement_while_none_waits(
+    market: Market,
+) -> None:
+    """Architecture, lock order: the head before the symbol, so that no batch of ticks can straddle a revision."""
+    with statements_logged() as idle:
+        revisions_activate()
+    revise(market, price_scale=3)
+    with statements_logged() as busy:
+        assert revisions_activate() == 1
+
+    locked = [one for one in busy if "FOR NO KEY UPDATE" in one]
+    assert len(idle) == 1
+    assert ['"quotes_symbol_head"' in one for one in locked] == [True, False]
+    assert '"quotes_symbol"' in locked[1]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
@@ -58,7 +57,7 @@ def test_a_revision_is_asked_for_shown_with_its_open_orders_and_withdrawn(market
     trader.place(market)
     boss = person(staff=True)
     browser = logged_in(boss)
-    dialog: HttpResponse = browser.get(reverse("admin:quotes_symbol_revise", args=[market.id]))
+    dialog: Any = browser.get(reverse("admin:quotes_symbol_revise", args=[market.id]))
     assert b"In force" in dialog.content
 
     response = act(browser, "symbol", market.id, "revise", **WISH)

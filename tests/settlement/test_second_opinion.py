@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -93,7 +94,7 @@ def test_both_settle_alike(rule: str, chance: Random) -> None:
 def _entry_vector(chance: Random) -> dict[str, Any]:
     log = _log(chance, ticks=chance.randint(1, 6), newest_ms=ACCEPTED_MS + chance.randint(-500, 4_000), span_ms=3_000)
     after = chance.randint(1, len(log))
-    guard = (None, None)
+    guard: tuple[str | None, str | None] = (None, None)
     if chance.random() < 0.5:
         guard = (chance.choice(["1.08512", "1.085121", "1.0851"]), chance.choice(["0", "0.00002", "0.000021", "0.001"]))
     return {
@@ -199,8 +200,9 @@ class Script:
 
     def played(self) -> None:
         """Play it all, settling now and then, until every order is settled."""
+        steps: list[Callable[[], object]] = [self.quote, self.order, settle_due]
         for _ in range(60):
-            self.chance.choices([self.quote, self.order, settle_due], weights=[6, 3, 1])[0]()
+            self.chance.choices(steps, weights=[6, 3, 1])[0]()
         last_ms = max(order_row(order).expires_at_ms for order, _ in self.placed)
         for at_ms in (last_ms - 300, last_ms + 1):
             if at_ms > self.market.newest_ms:

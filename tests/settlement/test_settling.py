@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -127,11 +127,15 @@ def test_an_order_whose_log_is_gone_is_refunded(market: Market, trader: Trader) 
 def test_another_revision_refunds(market: Market, trader: Trader) -> None:
     """Rules 3, ``revision``: opening and evidence tick mean different things."""
     order = trader.place(market, duration_s=1)
-    market.log.terms = replace(market.log.terms, revision=market.log.terms.revision + 1)
+    market.revised()
     market.admitted("1.09000", at_ms=order_row(order).expires_at_ms)
     market.admitted("1.09000", at_ms=order_row(order).expires_at_ms + 1)
     settle_due()
-    assert (order_row(order).state, order_row(order).reason) == ("refunded", "revision")
+    row = order_row(order)
+    assert (row.state, row.reason, row.close_seq, row.close_price) == ("refunded", "revision", 2, None)
+    document = trader.http().get(f"/api/v1/orders/{order.id}").json()
+    # The price of another revision may have another scale: it is no price of this order.
+    assert (document["close_price"], document["close_tick"], document["payout"]) == (None, None, "10.00")
     assert violations() == {}
 
 
@@ -149,7 +153,7 @@ def _payout_cut(trader: Trader, market: Market) -> None:
 
 def _terms_edited(trader: Trader, market: Market) -> None:
     Symbol.objects.filter(pk=market.id).update(
-        max_tick_age_ms=1, min_stake_minor=400_000, min_duration_s=80_000, offered_demo=False, revision=9
+        max_tick_age_ms=1, min_stake_minor=400_000, min_duration_s=80_000, offered_demo=False
     )
 
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from kernel import db
+from kernel.clock import parse_rfc3339, rfc3339
 from quotes.models import Symbol
+from settlement.archive import ticks_archive
 from settlement.audit import orders_audit
 from settlement.services import orders_settle
 from tests.books import violations
 from tests.market import Market, Trader, market_open, order_row, settle_due, trader_open
+from tests.settlement.vectors import vectors_stored
 
 MEAN = "trimmed_mean_10s/1"
 
@@ -129,6 +136,38 @@ def test_an_order_may_enter_by_the_next_tick_and_close_at_the_mean(trader: Trade
     # 1.085215 is half a step: the even neighbour is 1.08522.
     assert (row.open_price, row.close_price, row.close_tick_price, row.state) == (108_520, 108_522, 108_523, "won")
     _sound()
+
+
+def _at(offset_ms: int) -> str:
+    return rfc3339(parse_rfc3339("2026-03-02T00:00:00Z") + offset_ms)
+
+
+@pytest.mark.django_db
+def test_the_audit_reads_the_whole_window_where_its_first_day_is_archived(settings: Any, tmp_path: Path) -> None:
+    """I-12: the window of an order of five seconds reaches back over midnight, to a day that has left the log."""
+    settings.DATA_DIR = tmp_path
+    quotes = [(-3_900, "1.08000"), (1_000, "1.08512"), (5_900, "1.08514")]
+    ticks = [{"seq": n, "at": _at(ms), "price": price, "revision": 1} for n, (ms, price) in enumerate(quotes, start=1)]
+    order = {
+        "direction": "up",
+        "stake": "10.00",
+        "payout_percent": 85,
+        "price_scale": 5,
+        "revision": 1,
+        "max_tick_age_ms": 3_000,
+        "accepted_at": _at(1_000),
+        "open_tick": ticks[1],
+        "expires_at": _at(6_000),
+    }
+    vector = {"order": order, "ticks": ticks, "watermark": _at(6_000)}
+    (order_id,) = vectors_stored([vector], entry_rule="last_tick/1", settlement_rule=MEAN)
+    assert settle_due() == 1
+    assert (order_row(str(order_id)).close_price, order_row(str(order_id)).state) == (108_342, "lost")
+    # A month after the first of the two days has ended, it goes and the second one stays.
+    ticks_archive(now_ms=parse_rfc3339("2026-04-01T12:00:00Z"))
+    assert db.rows("SELECT seq FROM quotes_tick ORDER BY seq") == [(2,), (3,)]
+    result = orders_audit(from_ms=None, to_ms=None)
+    assert (result.checked, result.differences, result.unavailable) == (1, [], [])
 
 
 @pytest.mark.django_db(transaction=True)

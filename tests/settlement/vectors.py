@@ -171,11 +171,12 @@ def _order_stored(vector: Vector, trader: Trader, symbol_id: int, entry_rule: st
     order = vector["order"]
     accepted_ms, expires_ms = parse_rfc3339(order["accepted_at"]), parse_rfc3339(order["expires_at"])
     stake = parse_amount(order.get("stake", "10.00"), "USD")
+    order_id = uuid7()
     reserved = {
         "stake": stake,
         "wallet_id": trader.wallets["real"],
         "transfer_id": uuid7(),
-        "order_id": uuid7(),
+        "order_id": order_id,
         "book": "real",
         "currency": "USD",
         "at_ms": accepted_ms,
@@ -187,8 +188,8 @@ def _order_stored(vector: Vector, trader: Trader, symbol_id: int, entry_rule: st
         )
         assert moved is not None
         row = Order.objects.create(
-            id=reserved["order_id"],
-            client_order_id=str(reserved["order_id"]),
+            id=order_id,
+            client_order_id=str(order_id),
             user_id=trader.user.id,
             wallet_id=trader.wallets["real"],
             book="real",
