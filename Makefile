@@ -26,12 +26,13 @@ TERMINAL_SOURCES := $(shell find terminal -path terminal/node_modules -prune -o 
 NPM_QUIET := --no-audit --no-fund --no-update-notifier --loglevel=error
 TERMINAL_LOCK := terminal/package.json terminal/package-lock.json
 
-.PHONY: help run test test-fast lint types fmt manage setup clean
+.PHONY: help run test test-fast soak lint types fmt manage setup clean
 
 help:
 	@echo 'make run        the whole platform on http://127.0.0.1:$${PORT:-8000}; Ctrl-C stops it'
 	@echo 'make test       the whole test suite, browser journeys included'
 	@echo 'make test-fast  what one runs all the time: without slow tests and journeys'
+	@echo 'make soak       10 minutes of load and faults, then every book is checked; MINUTES=60 for an hour'
 	@echo 'make lint       ruff, import-linter, migrations, eslint'
 	@echo 'make types      mypy strict, vue-tsc'
 	@echo 'make fmt        format the Python code'
@@ -49,6 +50,10 @@ test: setup
 
 test-fast: setup
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not journey"
+
+# exec: so that the soak, too, can end what it has started when make is stopped.
+soak: setup
+	@exec $(BIN)/python -m bench.soak --minutes $(or $(MINUTES),10) --rate $(or $(RATE),50) $(if $(SEED),--seed $(SEED))
 
 lint: setup
 	$(BIN)/ruff check .

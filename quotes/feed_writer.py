@@ -157,7 +157,7 @@ class FeedWriter:
         self._anchor()
         self._clock_tell(report.clock_sane)
         if report.alive_ms is not None and report.alive_ms != self._beaten_ms:
-            if self._clock.trusted and report.clock_sane:
+            if self._clock.trusted:
                 heartbeats_record(heartbeats=dict.fromkeys(self._logs, report.alive_ms))
             self._beaten_ms = report.alive_ms
         self._status_write(report)

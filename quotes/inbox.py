@@ -19,7 +19,7 @@ DECLARED_MAX = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Cargo:
-    """What was received since the last time, and the newest sign of life (none while the source's clock is off)."""
+    """What was received since the last time, the newest sign of life, and whether the source's clock is near ours."""
 
     ticks: list[RawTick]
     refused: list[RefusedTick]
@@ -58,8 +58,7 @@ class Inbox:
 
     def take(self) -> Cargo:
         """Return everything and start anew."""
-        sane = self.clock_sane
-        cargo = Cargo(self._ticks, self._refused, self.alive_ms if sane else None, tuple(self._declared), sane)
+        cargo = Cargo(self._ticks, self._refused, self.alive_ms, tuple(self._declared), self.clock_sane)
         self._ticks, self._refused = [], []
         self._declared.clear()
         return cargo
@@ -91,6 +90,6 @@ class Inbox:
 
     @property
     def clock_sane(self) -> bool:
-        """Whether the source's clock is near ours; else what it says proves nothing about now."""
+        """Whether the source's clock is near ours; else its markets are stale, however much it says."""
         offset = self.clock_offset_ms
         return offset is None or -ADMISSION.clock_ahead_ms <= offset <= ADMISSION.grace_ms

@@ -91,7 +91,7 @@ class Operators:
     def _withdraw(self) -> None:
         waiting = Symbol.objects.filter(pending_revision__isnull=False).order_by("code").first()
         if waiting is not None:
-            revision_cancel(code=waiting.code, number=waiting.pending_revision, by_id=self.staff[0], now_ms=wall_ms())
+            _command("revise_symbol", waiting.code, "--cancel")
             self._done("withdraw a revision")
 
     def _emergency(self) -> None:

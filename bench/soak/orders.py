@@ -110,7 +110,7 @@ class Composer:
     def _plain(self) -> Ask:
         self._number += 1
         rng = self.rng
-        body = {
+        body: dict[str, Any] = {
             "client_order_id": f"soak-{self._number}",
             "ledger": rng.choice(("demo", "real")),
             "symbol": rng.choice(CODES),

@@ -101,7 +101,8 @@ class Run:
 
     async def _prices_flow(self) -> bool:
         self.running.require()
-        return not await self.on_thread(measures.symbols_without_price)
+        silent: list[str] = await self.on_thread(measures.symbols_without_price)
+        return not silent
 
     async def _kills(self, name: str) -> None:
         await kill(name, running=self.running, rng=self.rng(f"kill {name}"), findings=self.findings)
@@ -110,7 +111,7 @@ class Run:
         """Wait until no order is open and all facts are applied; the report tells what is left."""
 
         async def nothing_left() -> bool:
-            left = await self.on_thread(lambda: measures.open_orders() + len(facts_lags()))
+            left: int = await self.on_thread(lambda: measures.open_orders() + len(facts_lags()))
             return left == 0
 
         await self._until(nothing_left, DRAIN_LIMIT_S)
@@ -139,7 +140,7 @@ class Run:
             follower.judge()
         await self.on_thread(self._books_judge)
         self._endings_judge()
-        document = await self.on_thread(lambda: self._document(followers, watcher, checks))
+        document: Document = await self.on_thread(lambda: self._document(followers, watcher, checks))
         document["problems"] = verdict(document)
         return document
 

@@ -16,8 +16,9 @@ from decimal import Decimal
 from http import HTTPStatus
 from typing import Any, Protocol
 
-from websockets.asyncio.server import Request, Response, ServerConnection, serve
+from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
 
 from kernel.clock import rfc3339, wall_ms
 

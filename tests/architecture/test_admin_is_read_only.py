@@ -15,16 +15,17 @@ from django.test import RequestFactory
 
 # What operators may write, and nothing else: terms of new orders, rights of people, groups of operators. A request for
 # an adjustment can be added: it moves nothing, another person decides about it, and nobody can change it.
-WRITABLE = {"quotes.marketcalendar", "quotes.symbol", "accounts.user", "auth.group"}
-ADDABLE = {"ledger.adjustmentrequest", "quotes.marketcalendar", "quotes.symbol", "auth.group"}
-DELETABLE = {"auth.group"}
+WRITABLE = {"accounts.countrypolicy", "quotes.marketcalendar", "quotes.symbol", "accounts.user", "auth.group"}
+ADDABLE = {"accounts.countrypolicy", "ledger.adjustmentrequest", "quotes.marketcalendar", "quotes.symbol", "auth.group"}
+DELETABLE = {"accounts.countrypolicy", "auth.group"}
 # Rows that are written on the page of what they belong to, and by its service only.
 INLINES = {"quotes.marketcalendar": {"quotes.tradingsession", "quotes.holiday"}}
 UNTOUCHABLE = {
     *("quotes.tick", "quotes.candle", "quotes.symbolhead", "quotes.symbolrevision", "quotes.payoutchange"),
     *("quotes.tradingwindow", "quotes.calendarchange", "quotes.incident"),
     *("quotes.haltchange", "quotes.refusalcount", "quotes.refusedsample", "quotes.feedstatus"),
-    *("trading.order", "trading.orderopen", "trading.tradingpolicy"),
+    *("trading.order", "trading.orderopen", "trading.tradingpolicy", "trading.dispute"),
+    *("kernel.factbatch", "kernel.jobrun", "settlement.windoworder", "settlement.dailysymbol", "settlement.dailyuser"),
     *("ledger.account", "ledger.transfer", "ledger.adjustment", "ledger.checkpoint"),
     *("realtime.event", "realtime.eventcounter"),
 }
@@ -101,6 +102,9 @@ def test_actions_of_pages_are_known(request_of_superuser: Any) -> None:
         "quotes.symbolrevision": {"approve", "withdraw"},
         "accounts.user": {"ban", "unban"},
         "ledger.adjustmentrequest": {"approve", "reject", "withdraw"},
+        "kernel.factbatch": {"retry"},
+        "trading.order": {"dispute"},
+        "trading.dispute": {"close"},
     }
 
     for model, model_admin in ALL:

@@ -54,6 +54,11 @@ def model(tmp_path: Path) -> Path:
         (tmp_path / package).mkdir()
         for room in ("__init__", "domain", "models", "locks", "selectors", "services", "api"):
             (tmp_path / package / f"{room}.py").touch()
+    for contract in CONTRACTS["contracts"]:
+        for module in contract.get("source_modules", ()):
+            # Modules that a contract names besides the rooms; whole packages are there.
+            if "." in module:
+                (tmp_path / module.replace(".", "/")).with_suffix(".py").touch()
     return tmp_path
 
 

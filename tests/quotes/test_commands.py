@@ -9,7 +9,7 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from quotes.feeds import FeedSettingsError, feed_settings
+from quotes.feeds import FeedSettingsError, default_entry_rule, feed_settings
 from quotes.models import HaltChange, Symbol, SymbolHead, SymbolRevision
 
 pytestmark = pytest.mark.django_db
@@ -29,16 +29,41 @@ def test_a_symbol_is_offered_with_its_terms() -> None:
     told(
         *("add_symbol", "BTC.X", *TERMS, "--name", "Bitcoin", "--price-scale", "2", "--price-source", "last"),
         *("--max-tick-age-ms", "5000", "--payout", "90", "--min-stake", "2.50", "--max-stake", "99", "--min-duration"),
-        *("60", "--max-duration", "600", "--entry-rule", "last_tick/1"),
+        *("60", "--max-duration", "600", "--entry-rule", "next_tick/1", "--settlement-rule", "trimmed_mean_10s/1"),
     )
 
     symbol = Symbol.objects.get(code="BTC.X")
     assert (symbol.feed, symbol.source, symbol.name, symbol.price_scale) == ("binance", "btcusdt", "Bitcoin", 2)
     assert (symbol.price_source, symbol.max_tick_age_ms, symbol.payout_percent) == ("last", 5_000, 90)
     assert (symbol.min_stake_minor, symbol.max_stake_minor) == (250, 9_900)
-    assert (symbol.min_duration_s, symbol.max_duration_s, symbol.entry_rule) == (60, 600, "last_tick/1")
+    assert (symbol.min_duration_s, symbol.max_duration_s, symbol.entry_rule) == (60, 600, "next_tick/1")
+    assert symbol.settlement_rule == "trimmed_mean_10s/1"
     assert (symbol.offered_demo, symbol.offered_real) == (True, True)
     assert SymbolHead.objects.filter(symbol=symbol).exists()
+
+
+@pytest.mark.parametrize(
+    ("feed", "min_duration_s", "rule"),
+    [
+        ("simulator", 5, "last_tick/1"),
+        ("script", 5, "last_tick/1"),
+        ("binance", 5, "next_tick/1"),
+        ("kraken", 59, "next_tick/1"),
+        ("deriv", 1, "next_tick/1"),
+        ("kraken", 60, "last_tick/1"),
+        ("binance", 3_600, "last_tick/1"),
+    ],
+)
+def test_short_options_on_real_feeds_open_at_the_next_tick(feed: str, min_duration_s: int, rule: str) -> None:
+    """Rules 2, entry rule: the default follows from the feed and the shortest duration; a named rule wins over it."""
+    terms = ("--feed", feed, "--source", "x", "--min-duration", str(min_duration_s))
+    told("add_symbol", "BTC", *terms)
+    told("add_symbol", "BTC", *terms)
+    told("add_symbol", "NAMED", *terms, "--entry-rule", "last_tick/1")
+
+    assert default_entry_rule(feed, min_duration_s) == rule
+    assert Symbol.objects.get(code="BTC").entry_rule == rule
+    assert Symbol.objects.get(code="NAMED").entry_rule == "last_tick/1"
 
 
 def test_the_same_terms_again_change_nothing_and_others_are_refused() -> None:
@@ -64,6 +89,7 @@ def test_an_overridden_endpoint_is_part_of_the_revision(monkeypatch: pytest.Monk
     [
         (("BTC", "--feed", "nobody", "--source", "x"), "no feed nobody"),
         (("BTC", *TERMS, "--entry-rule", "best/1"), "no entry rule best/1"),
+        (("BTC", *TERMS, "--settlement-rule", "next_tick/1"), "no settlement rule next_tick/1"),
         (("btc", *TERMS), "CODE must be"),
         (("B" * 33, *TERMS), "CODE must be"),
         (("BTC", *TERMS, "--min-stake", "1.005"), "--min-stake"),

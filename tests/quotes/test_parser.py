@@ -147,7 +147,7 @@ def test_replayed_packets_become_the_log(tmp_path: Path) -> None:
     """Issue 2.4: real packets through a local server; quotes and trades, what nobody offers is counted."""
     mid = symbol_add(NewSymbol(code="SUSHI", feed="binance", source="SUSHIUSDT", price_scale=4)).id
     last = symbol_add(NewSymbol(code="CTK", feed="binance", source="ctkusdt", price_scale=5, price_source="last")).id
-    with _replaying() as address:
+    with replaying_program(FUTURES) as address:
         variables = {"FEED_BINANCE_URL": address, "FEED_BINANCE_TIME": "receive"}
         with parsing(tmp_path, variables=variables) as parser:
             for symbol_id in (mid, last):
@@ -164,10 +164,10 @@ def test_replayed_packets_become_the_log(tmp_path: Path) -> None:
 
 
 @contextmanager
-def _replaying() -> Iterator[str]:
+def replaying_program(recording: Path) -> Iterator[str]:
     """Run the replay server as the program it also is."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.quotes.replay", str(FUTURES), "--port", "0", "--speed", "5", "--loop"],
+        [sys.executable, "-m", "tests.quotes.replay", str(recording), "--port", "0", "--speed", "5", "--loop"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,

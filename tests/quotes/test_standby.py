@@ -45,9 +45,7 @@ def _cut_off(_: Running) -> None:
 @pytest.mark.journey
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("fault", [_killed, _stopped, _cut_off])
-def test_the_feed_goes_on_within_five_seconds(
-    fault: Callable[[Running], None], tmp_path: Path, record_property: Callable[[str, object], None]
-) -> None:
+def test_the_feed_goes_on_within_five_seconds(fault: Callable[[Running], None], tmp_path: Path) -> None:
     """Issue 3: killed, stopped, or cut off from the database; no tick twice, no number missing.
 
     A parser that comes back finds that it does not lead any more, and writes nothing.
@@ -62,7 +60,7 @@ def test_the_feed_goes_on_within_five_seconds(
             fault(first)
             fault_s = time.monotonic()
             ticks_flow(symbol_id, within_s=TAKEOVER_S)
-            record_property("takeover_s", round(time.monotonic() - fault_s, 2))
+            print(f"the feed{fault.__name__}: next tick after {time.monotonic() - fault_s:.2f} s")
 
             if fault is _stopped:
                 first.process.send_signal(signal.SIGCONT)

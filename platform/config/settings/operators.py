@@ -62,6 +62,8 @@ UNFOLD = {
                 "items": [
                     _link("Symbols", "candlestick_chart", "quotes.symbol"),
                     _link("Feeds", "sensors", "quotes.feedstatus"),
+                    _link("Revisions", "published_with_changes", "quotes.symbolrevision"),
+                    _link("Incidents", "emergency_home", "quotes.incident"),
                     _link("Trading hours", "calendar_clock", "quotes.marketcalendar"),
                     _link("Halts", "pause_circle", "quotes.haltchange"),
                     _link("Payout changes", "percent", "quotes.payoutchange"),
