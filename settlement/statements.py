@@ -38,12 +38,14 @@ LEFT JOIN LATERAL (
 ) AS declared ON true"""
 
 
-# An order is due when its symbol's watermark has reached its expiry, and for no other reason.
+# An order is due when its symbol's watermark has reached its expiry, and for no other reason. The newest watermark of
+# all bounds the search by expiry, so that a sweep does not read what is far from due.
 CLAIM = f"""
 WITH due AS MATERIALIZED (
     SELECT opened.order_id FROM trading_order_open AS opened
     JOIN quotes_symbol_head AS head ON head.symbol_id = opened.symbol_id
-    WHERE opened.expires_at_ms <= head.watermark_ms AND opened.entry_after_seq IS NULL
+    WHERE opened.expires_at_ms <= (SELECT max(watermark_ms) FROM quotes_symbol_head)
+      AND opened.expires_at_ms <= head.watermark_ms AND opened.entry_after_seq IS NULL
       AND NOT opened.order_id = ANY(%(skip)s)
     ORDER BY opened.expires_at_ms, opened.order_id
     LIMIT %(limit)s
@@ -95,15 +97,20 @@ OPEN_ENTERED = "UPDATE trading_order_open SET entry_after_seq = NULL WHERE order
 # Where the feed is silent, the database's clock moves the watermark: past expiry and grace (cause 3). An order that
 # waits for its entry is overdue at its time limit.
 OVERDUE = f"""
-WITH clock AS MATERIALIZED (SELECT {DB_NOW_MS_SQL} AS now_ms), waited AS (
-    SELECT symbol_id, expires_at_ms AS until_ms FROM trading_order_open
-    UNION ALL
-    SELECT symbol_id, entry_until_ms FROM trading_order_open WHERE entry_after_seq IS NOT NULL
-)
-SELECT waited.symbol_id, max(waited.until_ms) FROM clock CROSS JOIN waited
-JOIN quotes_symbol_head AS head ON head.symbol_id = waited.symbol_id
-WHERE waited.until_ms > head.watermark_ms AND waited.until_ms + %(grace_ms)s < clock.now_ms
-GROUP BY waited.symbol_id"""
+WITH clock AS MATERIALIZED (SELECT {DB_NOW_MS_SQL} - %(grace_ms)s::bigint AS before_ms)
+SELECT head.symbol_id, greatest(expiring.until_ms, entering.until_ms)
+FROM clock CROSS JOIN quotes_symbol_head AS head
+CROSS JOIN LATERAL (
+    SELECT max(opened.expires_at_ms) AS until_ms FROM trading_order_open AS opened
+    WHERE opened.symbol_id = head.symbol_id
+      AND opened.expires_at_ms > head.watermark_ms AND opened.expires_at_ms < clock.before_ms
+) AS expiring
+CROSS JOIN LATERAL (
+    SELECT max(opened.entry_until_ms) AS until_ms FROM trading_order_open AS opened
+    WHERE opened.symbol_id = head.symbol_id AND opened.entry_after_seq IS NOT NULL
+      AND opened.entry_until_ms > head.watermark_ms AND opened.entry_until_ms < clock.before_ms
+) AS entering
+WHERE greatest(expiring.until_ms, entering.until_ms) IS NOT NULL"""
 
 ORDERS_WRITE = """
 UPDATE trading_order AS o SET state = new.state, close_seq = new.seq, close_at_ms = new.at_ms,

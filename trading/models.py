@@ -195,6 +195,7 @@ class OrderOpen(models.Model):
                 name="trading_order_open_exposed",
             ),
             models.Index(fields=["symbol_id", "expires_at_ms", "order"], name="trading_order_open_due"),
+            models.Index(fields=["expires_at_ms", "order"], name="trading_order_open_next"),
             models.Index(fields=["wallet_id"], name="trading_order_open_wallet"),
         ]
 

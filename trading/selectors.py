@@ -29,7 +29,8 @@ def orders_of(*, user_id: UUID, wanted: OrderFilter, cursor: Cursor | None, limi
     """Return a user's orders, newest first by (accepted_at, id); ``to_ms`` is exclusive."""
     found = _filtered(Order.objects.filter(user_id=user_id), wanted)
     if cursor is not None:
-        found = found.filter(Q(accepted_at_ms=cursor.at, id__lt=cursor.uuid) | Q(accepted_at_ms__lt=cursor.at))
+        # A bound that the index knows, and then the few rows of that instant: an OR of both would sort all orders.
+        found = found.filter(accepted_at_ms__lte=cursor.at).exclude(accepted_at_ms=cursor.at, id__gte=cursor.uuid)
     return list(found.order_by("-accepted_at_ms", "-id")[:limit])
 
 

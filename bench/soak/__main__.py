@@ -35,6 +35,9 @@ async def _soaked(options: Options) -> Document:
             upstreams.append(upstream)
         running = RunningPlatform(endpoints)
         sys.stderr.write(f"seed {options.seed}; data and logs in {running.data_dir}\n")
+        document: Document = {}
+        # Called last, when all processes have ended.
+        stack.callback(lambda: _left(running, document, options))
         stack.callback(running.stop)
         running.start()
         await _ready(running)
@@ -42,11 +45,16 @@ async def _soaked(options: Options) -> Document:
         # These know the database of the platform, which is known only now.
         from bench.soak.run import Run
 
-        document = await Run(options, running, upstreams).document()
-    document["report"] = str(report_write(document, running.data_dir))
-    if not options.keep and not document["problems"]:
-        running.tidy()
+        document.update(await Run(options, running, upstreams).document())
+        document["report"] = str(report_write(document, running.data_dir))
     return document
+
+
+def _left(running: RunningPlatform, document: Document, options: Options) -> None:
+    """Keep the database of a run that has failed, for a look; of others the report and the log."""
+    interrupted = isinstance(sys.exception(), asyncio.CancelledError)
+    if not options.keep and (interrupted or document.get("problems") == []):
+        running.tidy()
 
 
 async def _ready(running: RunningPlatform) -> None:

@@ -26,7 +26,7 @@ from quotes.revisions import RevisedTerms, revision_request, revision_terms
 from settlement.revisions import revision_emergency_approve
 
 ACT_S = (2.0, 5.0)
-KILL_S = {"settlement": (80.0, 140.0), "parser": (50.0, 110.0)}
+KILL_S = {"settlement": (80.0, 140.0), "parser": (50.0, 110.0), "redis": (150.0, 250.0)}
 OnThread = Callable[[Callable[[], Any]], Any]
 
 
@@ -45,7 +45,7 @@ class Operators:
         """Do one thing, and lift what has lasted long enough; runs on the thread that holds the database session."""
         self.lift(until_s=time.monotonic())
         acts = (self._halt, self._close_only, self._revise, self._withdraw, self._emergency, self._hours, self._ban)
-        act = self.rng.choices(acts, weights=(5, 3, 4, 1, 1, 2, 3))[0]
+        act = self.rng.choices(acts, weights=(5, 3, 3, 1, 1, 2, 3))[0]
         try:
             act()
         except (Problem, CommandError) as error:
@@ -130,8 +130,8 @@ async def operate(operators: Operators, on_thread: OnThread) -> None:
 
 
 async def kill(name: str, *, running: RunningPlatform, rng: random.Random, findings: Findings) -> None:
-    """Kill a runtime again and again until cancelled; the supervisor starts it anew."""
-    await asyncio.sleep(rng.uniform(20.0, 45.0))
+    """Kill a runtime or Redis again and again until cancelled; the supervisor starts it anew."""
+    await asyncio.sleep(rng.uniform(20.0, 60.0))
     while True:
         if await asyncio.to_thread(running.kill, name, wall_ms()):
             findings.acts[f"kill {name}"] += 1

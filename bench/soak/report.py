@@ -51,10 +51,7 @@ def report_text(document: Mapping[str, Any]) -> str:
         lines.append(f"  {name:<{WIDTH - 2}}{cells}")
     lines += _section("memory, MB: first, most, last", document["memory_mb"])
     lines += _section("other", document["other"])
-    lines += ["", "checks"]
-    lines += [
-        f"  {name}: {result['said'] or 'code ' + str(result['code'])}" for name, result in document["checks"].items()
-    ]
+    lines += ["", "checks", *(_check_line(name, result) for name, result in document["checks"].items())]
     problems = document["problems"]
     lines += ["", *(f"FAILED {problem}" for problem in problems)] if problems else ["", "the soak holds"]
     return "\n".join(lines)
@@ -65,6 +62,11 @@ def report_write(document: Mapping[str, Any], folder: Path) -> Path:
     path = folder / "soak-report.json"
     path.write_text(json.dumps(document, indent=2) + "\n")
     return path
+
+
+def _check_line(name: str, result: Mapping[str, Any]) -> str:
+    said = result["said"] or f"code {result['code']}"
+    return f"  {name}: {said} ({result['seconds']} s)"
 
 
 def _section(title: str, rows: Mapping[str, Any]) -> list[str]:

@@ -19,7 +19,7 @@ from bench.soak import measures
 from bench.soak.findings import Findings, distribution
 from bench.soak.market import ADDED, CALENDARS, add_symbol_arguments, sessions_around
 from bench.soak.measures import Lag, Outage
-from bench.soak.operators import Operators, kill, operate
+from bench.soak.operators import KILL_S, Operators, kill, operate
 from bench.soak.options import Options
 from bench.soak.orders import Composer, Load
 from bench.soak.report import Document, verdict
@@ -61,7 +61,10 @@ class Run:
         return random.Random(f"{self.options.seed}:{name}")
 
     async def document(self) -> Document:
-        """Set up, soak, drain and check; return the report."""
+        """Set up, soak, drain and check; return the report.
+
+        :raises PlatformError: the platform has ended, or has no prices
+        """
         traders, staff = await self.on_thread(self._set_up)
         if not await self._until(self._prices_flow, MARKET_LIMIT_S):
             silent = ", ".join(await self.on_thread(measures.symbols_without_price))
@@ -78,7 +81,7 @@ class Run:
             async with asyncio.TaskGroup() as tasks:
                 watching = tasks.create_task(watcher.run())
                 disturbing = [tasks.create_task(operate(operators, self.on_thread))]
-                disturbing += [tasks.create_task(self._kills(name)) for name in ("settlement", "parser")]
+                disturbing += [tasks.create_task(self._kills(name)) for name in KILL_S]
                 load = Load(url=self.running.url, composer=composer, findings=self.findings)
                 await load.run(rate=self.options.rate, seconds=self.options.seconds)
                 await _cancelled(disturbing)
@@ -86,6 +89,9 @@ class Run:
                 await self._drained()
                 await self._streams_complete(followers)
                 await _cancelled([watching])
+        except BaseExceptionGroup as group:
+            ended, _ = group.split(PlatformError)
+            raise (ended or group).exceptions[0] from group
         finally:
             await _cancelled(following)
         return await self._reported(followers, watcher)
@@ -145,6 +151,7 @@ class Run:
         return document
 
     async def _check(self, *command: str) -> Document:
+        begun_s = time.monotonic()
         ended = await asyncio.to_thread(self.running.manage, *command, timeout_s=CHECK_LIMIT_S)
         lines = [line for line in ended.stdout.splitlines() if line.strip()]
         if command[0] == "resettle":
@@ -152,7 +159,8 @@ class Run:
         else:
             red = [line for line in lines if not line.endswith(": 0")]
             said = "; ".join(red) or f"{len(lines)} invariants, all 0"
-        return {"code": ended.returncode, "said": said or ended.stderr[-1_000:]}
+        took_s = round(time.monotonic() - begun_s, 1)
+        return {"code": ended.returncode, "said": said or ended.stderr[-1_000:], "seconds": took_s}
 
     def _books_judge(self) -> None:
         """Demand that what was acknowledged is what is there."""
@@ -204,6 +212,7 @@ class Run:
             "outages_ms": [outage.length_ms for outage in without],
             "other": {
                 "orders accepted": len(found.accepted),
+                "orders accepted a second": round(len(found.accepted) / options.seconds, 1),
                 "processor seconds of this program": round(time.process_time()),
                 "most orders open at once": watcher.open_most,
                 "requests sent again": found.retries,

@@ -94,7 +94,7 @@ class RunningPlatform:
             raise PlatformError(f"the platform has ended:\n{self.log.read_text(errors='replace')[-3_000:]}")
 
     def runtimes(self) -> dict[str, psutil.Process]:
-        """Return the processes that run now, by the names of the plan."""
+        """Return the processes that run now, by the names of the plan; Redis as ``redis``."""
         found: dict[str, psutil.Process] = {}
         if self._process is None:
             return found
@@ -102,6 +102,8 @@ class RunningPlatform:
             for child in psutil.Process(self._process.pid).children():
                 with contextlib.suppress(psutil.NoSuchProcess):
                     command = tuple(child.cmdline()[1:])
+                    if child.name() == "redis-server":
+                        found["redis"] = child
                     for name, planned in self._plan.runtimes.items():
                         if command == planned[1:]:
                             found[name] = child

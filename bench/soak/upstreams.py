@@ -23,7 +23,7 @@ from websockets.http11 import Request, Response
 from kernel.clock import rfc3339, wall_ms
 
 TICK_S = (0.12, 0.3)
-FAULT_S = (12.0, 40.0)
+FAULT_S = (20.0, 60.0)
 HEARTBEAT_S = 1.0
 _BASIS = 100_000
 

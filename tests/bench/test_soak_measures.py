@@ -168,7 +168,7 @@ def test_a_run_that_holds_has_no_problem_and_shows_its_figures() -> None:
         ({"still_open": 1}, "still open"),
         ({"facts_waiting": 1}, "not applied"),
         ({"outages_ms": [30_001]}, "stood still"),
-        ({"checks": {"resettle --check": {"code": 1, "said": "differences 1"}}}, "differences 1"),
+        ({"checks": {"resettle --check": {"code": 1, "said": "differences 1", "seconds": 1}}}, "differences 1"),
     ],
 )
 def test_each_violation_turns_a_run_red(change: dict[str, Any], said: str) -> None:
@@ -203,7 +203,7 @@ def _document(**changes: Any) -> dict[str, Any]:
         "outages_ms": [],
         "still_open": 0,
         "facts_waiting": 0,
-        "checks": {"resettle --check": {"code": 0, "said": "checked 1, differences 0, unavailable 0"}},
+        "checks": {"resettle --check": {"code": 0, "said": "checked 1, differences 0, unavailable 0", "seconds": 1}},
         "violations": [],
         "violations_more": 0,
         **changes,

@@ -239,7 +239,6 @@ SWEEPS = [
 ]
 
 
-@pytest.mark.xfail(strict=True, reason="no index leads by expiry alone, so both sweeps read all open orders")
 @MODES
 @pytest.mark.parametrize("statement", SWEEPS)
 def test_a_sweep_with_nothing_due_does_not_read_the_open_orders(filled: Filled, statement: str, generic: bool) -> None:

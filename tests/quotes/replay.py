@@ -1,4 +1,4 @@
-"""A stand-in for an exchange: replays recorded WebSocket packets from a local server.
+"""A stand-in for an exchange: replays recorded WebSocket packets of Binance or Kraken from a local server.
 
 Also a program: ``python -m tests.quotes.replay FILE --port N [--speed X] [--loop] [--only-subscribed]``.
 """
@@ -104,7 +104,8 @@ class Replay:
                 streams.update(request["params"])
             elif request.get("method") == "UNSUBSCRIBE":
                 streams.difference_update(request["params"])
-            if self.answers:
+            # Whoever numbers its requests in another way is only listened to.
+            if self.answers and "id" in request:
                 await socket.send(json.dumps({"result": None, "id": request["id"]}))
 
     async def _play(self, socket: ServerConnection, streams: set[str]) -> None:

@@ -155,7 +155,7 @@ def test_deriv_closes_one_market_and_asks_again(tmp_path: Path) -> None:
 
 def test_recorded_kraken_packets_become_the_log(tmp_path: Path) -> None:
     """Issue 3: version 1 as it was recorded, stamped with our time, every trade in its order."""
-    terms = {"feed": "kraken", "price_source": "last", "max_tick_age_ms": 60_000}
+    terms: dict[str, Any] = {"feed": "kraken", "price_source": "last", "max_tick_age_ms": 60_000}
     monero = symbol_add(NewSymbol(code="XMR", source="XMR/USD", price_scale=2, **terms)).id
     siacoin = symbol_add(NewSymbol(code="SC", source="SC/EUR", price_scale=6, **terms)).id
     with replaying_program(KRAKEN_TRADES) as address:

@@ -168,30 +168,16 @@ def _symbol_stored(vector: Vector) -> int:
 
 
 def _order_stored(vector: Vector, trader: Trader, symbol_id: int, entry_rule: str, settlement_rule: str) -> UUID:
+    """Store an order with its reserved stake, what is due of it, and its event."""
     order = vector["order"]
-    accepted_ms, expires_ms = parse_rfc3339(order["accepted_at"]), parse_rfc3339(order["expires_at"])
-    stake = parse_amount(order.get("stake", "10.00"), "USD")
-    order_id = uuid7()
-    reserved = {
-        "stake": stake,
-        "wallet_id": trader.wallets["real"],
-        "transfer_id": uuid7(),
-        "order_id": order_id,
-        "book": "real",
-        "currency": "USD",
-        "at_ms": accepted_ms,
-    }
-    stakes = "(SELECT id FROM ledger_account WHERE wallet_id = %(wallet_id)s)"
+    accepted_ms, stake = parse_rfc3339(order["accepted_at"]), parse_amount(order.get("stake", "10.00"), "USD")
+    order_id, wallet_id = uuid7(), trader.wallets["real"]
     with transaction.atomic():
-        moved = db.row(
-            f"WITH {STAKE_RESERVE.replace('%(stakes_id)s', stakes)} SELECT debited.balance FROM debited", reserved
-        )
-        assert moved is not None
         row = Order.objects.create(
             id=order_id,
             client_order_id=str(order_id),
             user_id=trader.user.id,
-            wallet_id=trader.wallets["real"],
+            wallet_id=wallet_id,
             book="real",
             currency="USD",
             source="api",
@@ -207,28 +193,51 @@ def _order_stored(vector: Vector, trader: Trader, symbol_id: int, entry_rule: st
             revision=order["revision"],
             price_scale=order["price_scale"],
             accepted_at_ms=accepted_ms,
-            expires_at_ms=expires_ms,
+            expires_at_ms=parse_rfc3339(order["expires_at"]),
             expected_price=order.get("expected_price"),
             max_price_drift=order.get("max_price_drift"),
             state="open",
-            balance_after=moved[0],
+            balance_after=_stake_reserved(order_id, wallet_id, stake, accepted_ms),
             **_opening(vector, accepted_ms),
         )
-        OrderOpen.objects.create(
-            order=row,
-            symbol_id=symbol_id,
-            wallet_id=row.wallet_id,
-            expires_at_ms=expires_ms,
-            stake=stake,
-            up=row.direction == "up",
-            exposed=True,
-            entry_after_seq=row.entry_after_seq,
-            entry_until_ms=row.entry_until_ms,
-        )
+        _due_stored(row)
         told = "order.opened" if row.open_seq else "order.accepted"
         payload = payload_encoded(order_document(row))
         events_append([EventDraft(trader.user.id, "real", told, payload, accepted_ms)])
-    return row.id
+    return order_id
+
+
+def _stake_reserved(order_id: UUID, wallet_id: UUID, stake: int, at_ms: int) -> int:
+    """Move a stake as placement does; return the balance after it in minor units."""
+    stakes = "(SELECT id FROM ledger_account WHERE wallet_id = %(wallet_id)s)"
+    moved = db.row(
+        f"WITH {STAKE_RESERVE.replace('%(stakes_id)s', stakes)} SELECT debited.balance FROM debited",
+        {
+            "stake": stake,
+            "wallet_id": wallet_id,
+            "transfer_id": uuid7(),
+            "order_id": order_id,
+            "book": "real",
+            "currency": "USD",
+            "at_ms": at_ms,
+        },
+    )
+    assert moved is not None
+    return int(moved[0])
+
+
+def _due_stored(row: Order) -> None:
+    OrderOpen.objects.create(
+        order=row,
+        symbol_id=row.symbol_id,
+        wallet_id=row.wallet_id,
+        expires_at_ms=row.expires_at_ms,
+        stake=row.stake,
+        up=row.direction == "up",
+        exposed=True,
+        entry_after_seq=row.entry_after_seq,
+        entry_until_ms=row.entry_until_ms,
+    )
 
 
 def _opening(vector: Vector, accepted_ms: int) -> dict[str, Any]:
