@@ -62,6 +62,7 @@ class SymbolSerializer(serializers.Serializer[Any]):
     price_source = serializers.CharField()
     max_tick_age_ms = serializers.IntegerField()
     purchase_deadline_s = serializers.IntegerField()
+    exposure_cap = serializers.CharField(allow_null=True)
     entry_rule = serializers.CharField()
     settlement_rule = serializers.CharField()
     last_tick = PublicTickSerializer(allow_null=True)
@@ -270,6 +271,9 @@ def _symbol_document(row: SymbolRow) -> dict[str, Any]:
         "price_source": row.price_source,
         "max_tick_age_ms": row.max_tick_age_ms,
         "purchase_deadline_s": row.purchase_deadline_s,
+        "exposure_cap": None
+        if row.exposure_cap_minor is None
+        else format_minor(row.exposure_cap_minor, DEFAULT_CURRENCY),
         "entry_rule": row.entry_rule,
         "settlement_rule": row.settlement_rule,
         "last_tick": _last_tick(row),

@@ -28,7 +28,8 @@ WITH {CLOCK}
 SELECT clock.now_ms, symbol.id, symbol.code, symbol.price_scale, {MARKET_COLUMNS},
        symbol.name, symbol.asset_class, symbol.feed, symbol.price_source, symbol.payout_percent,
        symbol.min_stake_minor, symbol.max_stake_minor, symbol.min_duration_s, symbol.max_duration_s,
-       symbol.entry_rule, symbol.settlement_rule, symbol.custom, symbol.custom_declared, symbol.purchase_deadline_s
+       symbol.entry_rule, symbol.settlement_rule, symbol.custom, symbol.custom_declared, symbol.purchase_deadline_s,
+       symbol.exposure_cap_minor
 FROM clock CROSS JOIN quotes_symbol AS symbol {MARKET_JOINS}
 WHERE %(code)s::text IS NULL OR symbol.code = %(code)s::text
 ORDER BY symbol.position, symbol.code"""
@@ -85,6 +86,7 @@ class SymbolRow:
     settlement_rule: str
     feed_custom: bool
     purchase_deadline_s: int
+    exposure_cap_minor: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,7 @@ def _market(row: Sequence[Any]) -> MarketRow:
 
 def _symbol(row: Sequence[Any]) -> SymbolRow:
     name, asset_class, feed, source, payout, least, most, shortest, longest, entry, settlement, *rest = row[17:]
-    custom, declared, deadline_s = rest
+    custom, declared, deadline_s, exposure_cap = rest
     return SymbolRow(
         market=_market(row),
         name=name,
@@ -203,4 +205,5 @@ def _symbol(row: Sequence[Any]) -> SymbolRow:
         settlement_rule=settlement,
         feed_custom=custom,
         purchase_deadline_s=deadline_s,
+        exposure_cap_minor=exposure_cap,
     )

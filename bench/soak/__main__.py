@@ -68,7 +68,7 @@ async def _ready(running: RunningPlatform) -> None:
 def _django_set_up(running: RunningPlatform) -> None:
     for name in [name for name in os.environ if name.endswith("_URL")]:
         del os.environ[name]
-    os.environ.update(running.environ, LOG_LEVEL="WARNING")
+    os.environ.update(running.environ, LOG_LEVEL="ERROR")
     import django
 
     django.setup()

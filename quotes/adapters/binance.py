@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from quotes.adapters.binance_packets import is_answer, packet_tick
+from quotes.adapters.binance_packets import is_answer, packet_read
 from quotes.adapters.connection import Timings, WebSocketFeed
 from quotes.adapters.subscriptions import Subscriptions
 from quotes.adapters.upstream import Clock, Packet, Wanted
@@ -57,11 +57,11 @@ class BinanceDialect:
 
         :raises PacketError: when it cannot be read
         """
-        tick = packet_tick(frame, packet=packet, recv_ms=recv_ms)
-        if tick is None:
+        said = packet_read(frame, packet=packet, recv_ms=recv_ms)
+        if said is None:
             self.answered = self.answered or is_answer(frame)
             return Packet(recv_ms)
-        return Packet(recv_ms, (tick,))
+        return Packet(recv_ms, (said.tick,), timed=said.timed)
 
 
 def binance_feed(*, settings: FeedSettings, clock: Clock, timings: Timings | None = None) -> WebSocketFeed:

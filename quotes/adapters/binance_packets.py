@@ -5,6 +5,7 @@ Source: Binance's WebSocket stream documentation (spot ``web-socket-streams``, U
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated
 
@@ -29,6 +30,14 @@ class _Head(msgspec.Struct):
     symbol: str = msgspec.field(name="s", default="")
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A tick, and whether its time is the exchange's own."""
+
+    tick: RawTick
+    timed: bool
+
+
 class _Book(msgspec.Struct):
     symbol: str = msgspec.field(name="s")
     update: Number = msgspec.field(name="u")
@@ -37,16 +46,18 @@ class _Book(msgspec.Struct):
     transacted: Instant | None = msgspec.field(name="T", default=None)
     sent: Instant | None = msgspec.field(name="E", default=None)
 
-    def tick(self, packet: int, recv_ms: int) -> RawTick:
-        return RawTick(
+    def said(self, packet: int, recv_ms: int) -> Said:
+        at_ms = _instant(self.transacted, self.sent)
+        tick = RawTick(
             source=self.symbol,
             packet=packet,
-            src_ms=_instant(self.transacted, self.sent, recv_ms),
+            src_ms=recv_ms if at_ms is None else at_ms,
             recv_ms=recv_ms,
             bid=price_decimal(self.bid),
             ask=price_decimal(self.ask),
             source_id=f"u{self.update}",
         )
+        return Said(tick, timed=at_ms is not None)
 
 
 class _Trade(msgspec.Struct):
@@ -56,8 +67,8 @@ class _Trade(msgspec.Struct):
     traded: Instant | None = msgspec.field(name="T", default=None)
     sent: Instant | None = msgspec.field(name="E", default=None)
 
-    def tick(self, packet: int, recv_ms: int) -> RawTick:
-        at_ms = _instant(self.traded, self.sent, recv_ms)
+    def said(self, packet: int, recv_ms: int) -> Said:
+        at_ms = _instant(self.traded, self.sent)
         return _trade(self.symbol, packet, at_ms, recv_ms, price_decimal(self.price), f"t{self.number}")
 
 
@@ -68,8 +79,8 @@ class _AggregateTrade(msgspec.Struct):
     traded: Instant | None = msgspec.field(name="T", default=None)
     sent: Instant | None = msgspec.field(name="E", default=None)
 
-    def tick(self, packet: int, recv_ms: int) -> RawTick:
-        at_ms = _instant(self.traded, self.sent, recv_ms)
+    def said(self, packet: int, recv_ms: int) -> Said:
+        at_ms = _instant(self.traded, self.sent)
         return _trade(self.symbol, packet, at_ms, recv_ms, price_decimal(self.price), f"a{self.number}")
 
 
@@ -89,7 +100,7 @@ _KINDS: dict[str, _Kind] = {
 }
 
 
-def packet_tick(frame: bytes, *, packet: int, recv_ms: int) -> RawTick | None:
+def packet_read(frame: bytes, *, packet: int, recv_ms: int) -> Said | None:
     """Return the tick of a packet, or None when it is of a kind that carries no price for us.
 
     Its time is the exchange's transaction or event time where there is one, else our receive time.
@@ -109,7 +120,7 @@ def packet_tick(frame: bytes, *, packet: int, recv_ms: int) -> RawTick | None:
             return None
         if not is_name(source):
             raise PacketError
-        return decoder.decode(body).tick(packet, recv_ms)
+        return decoder.decode(body).said(packet, recv_ms)
     except (msgspec.DecodeError, PriceTextError, UnicodeDecodeError, RecursionError) as error:
         raise PacketError(source) from error
 
@@ -127,10 +138,11 @@ def _unnamed(body: bytes) -> str:
     return "bookTicker" if b'"u"' in body and b'"b"' in body and b'"s"' in body else ""
 
 
-def _instant(first: int | None, second: int | None, recv_ms: int) -> int:
-    at_ms = first or second or recv_ms
-    return at_ms // 1000 if at_ms > _MICROSECONDS else at_ms
+def _instant(first: int | None, second: int | None) -> int | None:
+    at_ms = first or second
+    return at_ms // 1000 if at_ms is not None and at_ms > _MICROSECONDS else at_ms
 
 
-def _trade(source: str, packet: int, src_ms: int, recv_ms: int, price: Decimal, source_id: str) -> RawTick:
-    return RawTick(source, packet, src_ms, recv_ms, last=price, source_id=source_id)
+def _trade(source: str, packet: int, at_ms: int | None, recv_ms: int, price: Decimal, source_id: str) -> Said:
+    src_ms = recv_ms if at_ms is None else at_ms
+    return Said(RawTick(source, packet, src_ms, recv_ms, last=price, source_id=source_id), timed=at_ms is not None)

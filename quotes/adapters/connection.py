@@ -236,7 +236,7 @@ class WebSocketFeed:
     def _stamped(self, packet: Packet) -> Packet:
         """Return a packet whose times are of the clock that was chosen for this feed."""
         if not self._settings.receive_time:
-            return replace(packet, timed=any(tick.src_ms != tick.recv_ms for tick in packet.ticks))
+            return packet
         return replace(
             packet,
             ticks=tuple(replace(tick, src_ms=packet.recv_ms) for tick in packet.ticks),

@@ -117,7 +117,7 @@ class KrakenDialect:
             self._take(said.answer)
         # Stamped with our time, trades of the past would look like trades of now.
         ticks = () if said.history and self._receive_time else said.ticks
-        return Packet(recv_ms, ticks, declared=_declared(said, recv_ms))
+        return Packet(recv_ms, ticks, declared=_declared(said, recv_ms), timed=said.timed)
 
     def _take(self, answer: Answer) -> None:
         self.answered = True

@@ -35,12 +35,14 @@ class Said:
     """What a frame says.
 
     :param version: of the protocol, where the frame shows it
+    :param timed: whether the ticks carry the source's own time
     :param history: whether the ticks are trades of the past, sent because of a subscription
     :param system: the state of the trading engine
     """
 
     version: int | None = None
     ticks: tuple[RawTick, ...] = ()
+    timed: bool = True
     history: bool = False
     answer: Answer | None = None
     system: str = ""
@@ -131,7 +133,9 @@ def packet_read(frame: bytes, *, packet: int, recv_ms: int) -> Said:
 
 def _read_channel(found: _Object, packet: int, recv_ms: int) -> Said:
     if found.channel == "ticker":
-        return Said(2, tuple(_quote(one, packet, recv_ms) for one in _quotes.decode(found.data)))
+        quotes = _quotes.decode(found.data)
+        ticks = tuple(_quote(one, packet, recv_ms) for one in quotes)
+        return Said(2, ticks, timed=all(one.timestamp is not None for one in quotes))
     if found.channel == "trade":
         ticks = tuple(_trade(one, packet, recv_ms) for one in _trades.decode(found.data))
         return Said(2, ticks, history=found.type == "snapshot")
@@ -188,7 +192,8 @@ def _read_array(frame: bytes, packet: int, recv_ms: int) -> Said:
         raise PacketError
     channel, pair = _text.decode(parts[-2]), _named(_text.decode(parts[-1]))
     try:
-        return Said(1, tuple(_array_ticks(channel, pair, bytes(parts[1]), packet, recv_ms)))
+        ticks = tuple(_array_ticks(channel, pair, bytes(parts[1]), packet, recv_ms))
+        return Said(1, ticks, timed=channel != "ticker")
     except (msgspec.DecodeError, PriceTextError, IndexError) as error:
         raise PacketError(pair) from error
 

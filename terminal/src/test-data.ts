@@ -46,6 +46,8 @@ export function symbolWith(changes: Partial<SymbolRecord> = {}): SymbolRecord {
     min_stake: "1.00",
     max_stake: "1000.00",
     min_duration_s: 5,
+    purchase_deadline_s: 10,
+    exposure_cap: null,
     max_duration_s: 86_400,
     price_scale: 5,
     price_source: "mid",

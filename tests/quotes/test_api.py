@@ -44,6 +44,7 @@ def test_a_symbol_shows_every_field_of_the_contract(client: Client) -> None:
     shown = get(client, f"symbols/{market.code}")
 
     assert set(shown) >= CONTRACT_FIELDS
+    assert (shown["exposure_cap"], shown["purchase_deadline_s"]) == (None, 10)
     assert shown["state"] == "open"
     assert shown["state_reason"] is None
     assert shown["min_stake"] == "1.50"
@@ -309,3 +310,9 @@ def test_reads_take_one_or_two_statements(client: Client, django_assert_max_num_
 
     with django_assert_max_num_queries(2):
         get(client, f"symbols/{market.code}{path}")
+
+
+def test_the_exposure_cap_is_public(client: Client) -> None:
+    """Rules 2: the answers to sharp clients are all public and equal, the caps among them."""
+    market = Market(exposure_cap_minor=500_000)
+    assert get(client, f"symbols/{market.code}")["exposure_cap"] == "5000.00"

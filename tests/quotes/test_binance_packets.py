@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quotes.adapters.binance_packets import packet_tick
+from quotes.adapters.binance_packets import packet_read
 from quotes.adapters.upstream import PacketError
 from quotes.domain import RawTick
 from tests.quotes.replay import DELIVERY, FUTURES, recording
@@ -19,7 +19,8 @@ from tests.quotes.ticks import T0
 def tick_of(packet: object) -> RawTick | None:
     """Decode a packet given as an object or as text."""
     frame = packet if isinstance(packet, bytes) else json.dumps(packet).encode()
-    return packet_tick(frame, packet=1, recv_ms=T0)
+    said = packet_read(frame, packet=1, recv_ms=T0)
+    return None if said is None else said.tick
 
 
 @pytest.mark.parametrize("path", [FUTURES, DELIVERY], ids=["futures", "delivery"])
@@ -27,7 +28,7 @@ def test_every_recorded_packet_is_read(path: object) -> None:
     """Dependencies 5: book tickers and trades become ticks, depth and candles are passed over."""
     packets = recording(FUTURES if path is FUTURES else DELIVERY)
     for packet in packets:
-        tick = packet_tick(packet.text.encode(), packet=1, recv_ms=T0)
+        tick = tick_of(packet.text.encode())
         event = json.loads(packet.text)["data"]
         if event["e"] not in {"bookTicker", "aggTrade", "trade"}:
             assert tick is None
@@ -73,6 +74,14 @@ def test_a_spot_trade_carries_the_time_of_the_trade() -> None:
 
     assert tick is not None
     assert (tick.src_ms, tick.last, tick.source_id) == (T0 - 5, Decimal("0.001"), "t12345")
+
+
+def test_only_a_time_of_the_exchange_says_something_about_its_clock() -> None:
+    """Rules 1: a packet that we stamp does not count for the offset, one that took no millisecond does."""
+    book = {"u": 1, "s": "BNBUSDT", "b": "1", "a": "2"}
+    found = [packet_read(json.dumps(book | more).encode(), packet=1, recv_ms=T0) for more in ({}, {"T": T0}, {"E": T0})]
+
+    assert [said and (said.tick.src_ms, said.timed) for said in found] == [(T0, False), (T0, True), (T0, True)]
 
 
 def test_microseconds_are_recognised() -> None:
@@ -161,7 +170,7 @@ def test_the_symbol_of_a_malformed_packet_is_kept_where_it_is_known() -> None:
 def test_no_bytes_break_the_decoder(frame: bytes) -> None:
     """F-15: any bytes become a tick, nothing, or a malformed packet."""
     try:
-        packet_tick(frame, packet=1, recv_ms=T0)
+        packet_read(frame, packet=1, recv_ms=T0)
     except PacketError:
         return
 

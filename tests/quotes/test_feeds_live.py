@@ -13,7 +13,7 @@ import pytest
 
 from kernel import db
 from kernel.clock import wall_ms
-from quotes.domain import FEED_SILENT_MS
+from quotes.domain import ADMISSION, FEED_SILENT_MS
 from quotes.selectors import symbol_by_code
 from quotes.services import NewSymbol, symbol_add
 from tests.quotes.replay import KRAKEN_TRADES
@@ -130,6 +130,40 @@ def test_a_source_whose_clock_is_off_is_stale_until_it_is_back(tmp_path: Path) -
     )
     assert ahead == (0,)
     log_is_whole(symbol_id)
+
+
+def test_heartbeats_without_ticks_and_a_burst_of_old_ones(tmp_path: Path) -> None:
+    """F-14: a feed that lives and says no price goes stale; what was held up comes too late."""
+    symbol_id = symbol_add(NewSymbol(code="BTC", feed="kraken", source="BTC/USD", price_scale=2)).id
+    server = KrakenServer("BTC/USD", heartbeat_s=0.2)
+    with served(server) as place, parsing(tmp_path, variables={"FEED_KRAKEN_URL": place.address}) as parser:
+        eventually(server.topics, within_s=START_S)
+        place.do(server.quote("BTC/USD", "100.00", "100.02"))
+        eventually(lambda: state("BTC") == ("open", ""), within_s=5)
+        eventually(lambda: state("BTC") == ("stale", "The last price is too old."), within_s=5)
+        held_up_ms = wall_ms() - ADMISSION.grace_ms - 500
+        for number in range(50):
+            place.do(server.quote("BTC/USD", "101.00", f"101.{number + 10}", at_ms=held_up_ms + number))
+        eventually(lambda: refused(symbol_id, "late") == 50, within_s=5)
+        place.do(server.quote("BTC/USD", "100.00", "100.04"))
+        # The held-up packets made the median clock offset too large; fresh ones bring it back.
+        for number in range(60):
+            place.do(server.quote("BTC/USD", "100.00", f"100.{number + 10}"))
+        eventually(lambda: state("BTC") == ("open", ""), within_s=2)
+        assert parser.end() == 0
+
+    assert db.row("SELECT count(*) FROM quotes_tick WHERE bid = 101") == (0,)
+    log_is_whole(symbol_id)
+
+
+def refused(symbol_id: int, reason: str) -> int:
+    found = db.row(
+        "SELECT refusal.count FROM quotes_refusal_count AS refusal JOIN quotes_symbol AS symbol"
+        " ON symbol.feed = refusal.feed AND symbol.source = refusal.source"
+        " WHERE symbol.id = %s AND refusal.reason = %s",
+        [symbol_id, reason],
+    )
+    return 0 if found is None else int(found[0])
 
 
 def test_deriv_closes_one_market_and_asks_again(tmp_path: Path) -> None:

@@ -21,6 +21,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/incidents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description List the incidents, newest first. */
+        get: operations["incidents_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Show each limit with what is used and left, and what waits to be confirmed. */
+        get: operations["limits"];
+        /** @description Set limits: a tighter one applies at once; a looser one waits and is confirmed by sending it again. */
+        put: operations["limits_set"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/limits/break": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Begin a break, or make it longer; it cannot be ended early. */
+        post: operations["limits_break"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/limits/exclusion": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Exclude yourself, or make that longer; it cannot be ended early. */
+        post: operations["limits_exclusion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me": {
         parameters: {
             query?: never;
@@ -65,6 +134,23 @@ export interface paths {
         };
         /** @description Show an order. */
         get: operations["orders_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orders/{order_id}/receipt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Show the receipt of an order; of an open one, what is known by now. */
+        get: operations["orders_receipt"];
         put?: never;
         post?: never;
         delete?: never;
@@ -265,6 +351,10 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description How long a break lasts. */
+        BreakRequestRequest: {
+            days: number;
+        };
         /** @description One interval of a symbol's ticks. */
         Candle: {
             /** Format: date-time */
@@ -282,12 +372,19 @@ export interface components {
             next_cursor: string | null;
         };
         /**
+         * @description * `tick` - tick
+         *     * `heartbeat` - heartbeat
+         *     * `settlement` - settlement
+         * @enum {string}
+         */
+        CauseEnum: "tick" | "heartbeat" | "settlement";
+        /**
          * @description * `up` - up
          *     * `down` - down
          * @enum {string}
          */
         DirectionEnum: "up" | "down";
-        /** @description One line of a statement; ``amount`` is signed. */
+        /** @description One line of a statement; ``amount`` is signed, ``note`` is why money was moved by hand, null else. */
         Entry: {
             no: number;
             /** Format: date-time */
@@ -298,6 +395,7 @@ export interface components {
             balance_after: string;
             /** Format: uuid */
             reference: string;
+            note: string | null;
         };
         /** @description A page of a statement. */
         EntryPage: {
@@ -321,6 +419,49 @@ export interface components {
             data: components["schemas"]["Event"][];
             last_seq: number;
         };
+        /** @description How long an exclusion lasts. */
+        ExclusionRequestRequest: {
+            months: number;
+        };
+        /** @description One field of a request that does not have the asked shape. */
+        FieldError: {
+            field: string;
+            code: string;
+            message: string;
+        };
+        /** @description An emergency revision: it took effect at once, and the orders open then are refunded when they fall due. */
+        Incident: {
+            symbol: string;
+            revision: number;
+            /** Format: date-time */
+            at: string;
+            /** Format: date-time */
+            effective_from: string;
+            reason: string;
+            before: components["schemas"]["RevisedTerms"];
+            after: components["schemas"]["RevisedTerms"];
+            orders: number;
+            price: string | null;
+            ledgers: components["schemas"]["IncidentLedger"][];
+        };
+        /**
+         * @description The refunded orders of a ledger: what they would have been by the last price before the revision.
+         *
+         *     ``waiting``: they had no opening price yet, or there was no last price.
+         */
+        IncidentLedger: {
+            ledger: string;
+            currency: string;
+            won: components["schemas"]["Winning"];
+            lost: components["schemas"]["Standing"];
+            tied: components["schemas"]["Standing"];
+            waiting: components["schemas"]["Standing"];
+        };
+        /** @description A page of incidents, newest first. */
+        IncidentPage: {
+            data: components["schemas"]["Incident"][];
+            next_cursor: string | null;
+        };
         /**
          * @description * `real` - real
          *     * `demo` - demo
@@ -330,8 +471,44 @@ export interface components {
         LedgerEnum: "real" | "demo" | "tournament";
         /** @description One own limit; null where none is set. */
         Limit: {
-            set: string | null;
-            left: string | null;
+            set: string | number | null;
+            left: string | number | null;
+        };
+        /** @description Own limits, and the ends of a break and an exclusion that run. */
+        Limits: {
+            data: components["schemas"]["LimitsByName"];
+            /** Format: date-time */
+            break_until: string | null;
+            /** Format: date-time */
+            excluded_until: string | null;
+        };
+        /** @description All own limits. */
+        LimitsByName: {
+            loss_day: components["schemas"]["OwnLimit"];
+            loss_7d: components["schemas"]["OwnLimit"];
+            loss_30d: components["schemas"]["OwnLimit"];
+            stake_day: components["schemas"]["OwnLimit"];
+            deposit_day: components["schemas"]["OwnLimit"];
+            open_orders: components["schemas"]["OwnLimit"];
+            session: components["schemas"]["OwnLimit"];
+        };
+        /** @description The limits to set; null removes one, what is not named stays. */
+        LimitsRequestRequest: {
+            loss_day?: string | null;
+            loss_7d?: string | null;
+            loss_30d?: string | null;
+            stake_day?: string | null;
+            deposit_day?: string | null;
+            open_orders?: number | null;
+            session?: number | null;
+        };
+        /** @description A higher value, or null for no limit, that waits to be confirmed. */
+        Loosening: {
+            value: string | number | null;
+            /** Format: date-time */
+            confirm_from: string;
+            /** Format: date-time */
+            confirm_until: string;
         };
         /** @description The caller's account. */
         Me: {
@@ -358,6 +535,8 @@ export interface components {
             created_at: string;
             expires_at: string | null;
             last_used_at: string | null;
+            stake_day_cap: string | null;
+            loss_day_cap: string | null;
             token: string;
         };
         NullEnum: null;
@@ -437,6 +616,13 @@ export interface components {
             at: string;
             price: string;
         };
+        /** @description One own limit: amounts are decimal text, orders and minutes whole numbers. */
+        OwnLimit: {
+            set: string | number | null;
+            used: string | number | null;
+            left: string | number | null;
+            pending: components["schemas"]["Loosening"] | null;
+        };
         /** @description One change of a symbol's payout, with the figures it came from. */
         PayoutChange: {
             /** Format: date-time */
@@ -451,12 +637,133 @@ export interface components {
             data: components["schemas"]["PayoutChange"][];
             next_cursor: string | null;
         };
+        /** @description A refusal (RFC 9457): nothing has changed, and ``code`` says why. */
+        Problem: {
+            type: string;
+            title: string;
+            status: number;
+            detail: string;
+            code: string;
+            request_id: string | null;
+            retryable: boolean;
+            errors: components["schemas"]["FieldError"][];
+        };
         /** @description The newest tick of a symbol. */
         PublicTick: {
             seq: number;
             /** Format: date-time */
             at: string;
             price: string;
+        };
+        /** @description A receipt: all that is needed to check a result by hand. */
+        Receipt: {
+            version: string;
+            signature: string | null;
+            ticks: components["schemas"]["TicksEnum"];
+            order: components["schemas"]["Order"];
+            feed: string;
+            source: components["schemas"]["ReceiptFeed"];
+            terms: components["schemas"]["ReceiptTerms"];
+            rules: components["schemas"]["ReceiptRules"];
+            opening: components["schemas"]["ReceiptTicks"];
+            evidence: components["schemas"]["ReceiptEvidence"] | null;
+            watermark: components["schemas"]["ReceiptWatermark"] | null;
+            arithmetic: components["schemas"]["ReceiptStep"][];
+            transfers: components["schemas"]["ReceiptTransfer"][];
+        };
+        /** @description What the log says about the expiry. */
+        ReceiptEvidence: {
+            tick: components["schemas"]["ReceiptTick"] | null;
+            before: components["schemas"]["ReceiptTick"] | null;
+            after: components["schemas"]["ReceiptTick"] | null;
+            window: components["schemas"]["ReceiptTick"][];
+            feed_closed: boolean;
+            feed_said: string | null;
+            /** Format: date-time */
+            feed_said_at: string | null;
+            emergency_revision: number | null;
+        };
+        /** @description Where the prices came from. */
+        ReceiptFeed: {
+            name: string;
+            symbol: string;
+            endpoint: string;
+            revision: number;
+            price_source: string;
+        };
+        /** @description The rules in force, by name and version. */
+        ReceiptRules: {
+            admission: string;
+            entry: string;
+            settlement: string;
+            grace_ms: number;
+        };
+        /** @description One line of the arithmetic. */
+        ReceiptStep: {
+            what: string;
+            calculation: string;
+            result: string;
+        };
+        /** @description What was frozen at acceptance, besides the order's own fields. */
+        ReceiptTerms: {
+            currency: string;
+            price_scale: number;
+            max_tick_age_ms: number;
+            symbol_revision: number;
+            /** Format: date-time */
+            session_closes_at: string | null;
+            entry_after_seq: number | null;
+            /** Format: date-time */
+            entry_until: string | null;
+            expected_price: string | null;
+            max_price_drift: string | null;
+        };
+        /** @description One admitted tick as the log has it. */
+        ReceiptTick: {
+            seq: number;
+            /** Format: date-time */
+            at: string;
+            /** Format: date-time */
+            received_at: string;
+            bid: string | null;
+            ask: string | null;
+            price: string;
+            revision: number;
+        };
+        /** @description A tick that decided something, with its neighbours in the log. */
+        ReceiptTicks: {
+            tick: components["schemas"]["ReceiptTick"] | null;
+            before: components["schemas"]["ReceiptTick"] | null;
+            after: components["schemas"]["ReceiptTick"] | null;
+        };
+        /** @description One movement of money that belongs to the order. */
+        ReceiptTransfer: {
+            /** Format: uuid */
+            id: string;
+            /** Format: date-time */
+            at: string;
+            family: string;
+            kind: string;
+            amount: string;
+            debit: string;
+            credit: string;
+            debit_no: number | null;
+            credit_no: number | null;
+        };
+        /** @description The raise that made the order due. */
+        ReceiptWatermark: {
+            /** Format: date-time */
+            watermark: string;
+            cause: components["schemas"]["CauseEnum"];
+            /** Format: date-time */
+            raised_at: string;
+        };
+        /** @description What a revision covers; overridden endpoints are told as a custom feed in the symbol's terms. */
+        RevisedTerms: {
+            feed: string;
+            source: string;
+            price_scale: number;
+            price_source: string;
         };
         /**
          * @description * `read` - read
@@ -466,6 +773,11 @@ export interface components {
          * @enum {string}
          */
         ScopesEnum: "read" | "trade" | "withdraw" | "tokens";
+        /** @description Some of the orders that an incident refunds; the stakes as decimal text. */
+        Standing: {
+            orders: number;
+            stakes: string;
+        };
         /** @description A symbol's public terms and the state of its market; money and prices as decimal text. */
         Symbol: {
             code: string;
@@ -487,6 +799,8 @@ export interface components {
             price_scale: number;
             price_source: string;
             max_tick_age_ms: number;
+            purchase_deadline_s: number;
+            exposure_cap: string | null;
             entry_rule: string;
             settlement_rule: string;
             last_tick: components["schemas"]["PublicTick"] | null;
@@ -521,6 +835,12 @@ export interface components {
             data: components["schemas"]["Tick"][];
             next_cursor: string | null;
         };
+        /**
+         * @description * `log` - log
+         *     * `archive` - archive
+         * @enum {string}
+         */
+        TicksEnum: "log" | "archive";
         Time: {
             /** Format: date-time */
             server_time: string;
@@ -537,6 +857,8 @@ export interface components {
             created_at: string;
             expires_at: string | null;
             last_used_at: string | null;
+            stake_day_cap: string | null;
+            loss_day_cap: string | null;
         };
         /** @description A page of API tokens, newest first. */
         TokenPage: {
@@ -551,6 +873,8 @@ export interface components {
             ledgers?: ("real" | "demo" | "tournament")[] | null;
             ips?: string[];
             expires_at?: string | null;
+            stake_day_cap?: string | null;
+            loss_day_cap?: string | null;
         };
         /** @description A wallet of one ledger; money as decimal text. */
         Wallet: {
@@ -569,6 +893,12 @@ export interface components {
         WalletPage: {
             data: components["schemas"]["Wallet"][];
             next_cursor: string | null;
+        };
+        /** @description Those that stood to win, with the profit they would have brought. */
+        Winning: {
+            orders: number;
+            stakes: string;
+            profits: string;
         };
     };
     responses: never;
@@ -593,10 +923,675 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["EventPage"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What is asked for is no longer kept. */
+            410: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    incidents_list: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentPage"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    limits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Limits"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    limits_set: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["LimitsRequestRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Limits"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow this. */
+            409: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not application/json. */
+            415: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule refuses this. */
+            422: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not just now: the same request may be sent again. */
+            503: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    limits_break: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BreakRequestRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Limits"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow this. */
+            409: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not application/json. */
+            415: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule refuses this. */
+            422: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not just now: the same request may be sent again. */
+            503: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    limits_exclusion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExclusionRequestRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Limits"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow this. */
+            409: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not application/json. */
+            415: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule refuses this. */
+            422: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not just now: the same request may be sent again. */
+            503: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -612,10 +1607,74 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -624,12 +1683,16 @@ export interface operations {
         parameters: {
             query?: {
                 client_order_id?: string;
+                /** @description The next_cursor of the page before */
                 cursor?: string;
+                /** @description RFC 3339, inclusive */
                 from?: string;
                 ledger?: "demo" | "real" | "tournament";
+                /** @description The most that one page brings */
                 limit?: number;
                 state?: "open" | "settled";
                 symbol?: string;
+                /** @description RFC 3339, exclusive */
                 to?: string;
             };
             header?: never;
@@ -640,10 +1703,74 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["OrderPage"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -663,6 +1790,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -671,10 +1801,147 @@ export interface operations {
             };
             201: {
                 headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Order"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here for the caller. */
+            404: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow this. */
+            409: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not application/json. */
+            415: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule refuses this. */
+            422: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not just now: the same request may be sent again. */
+            503: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -692,10 +1959,183 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Order"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here for the caller. */
+            404: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    orders_receipt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Receipt"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here for the caller. */
+            404: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -711,10 +2151,50 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["SymbolList"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -732,10 +2212,62 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Symbol"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here for the caller. */
+            404: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -759,10 +2291,62 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["CandleList"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here for the caller. */
+            404: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -770,7 +2354,9 @@ export interface operations {
     symbols_payouts: {
         parameters: {
             query?: {
+                /** @description The next_cursor of the page before */
                 cursor?: string;
+                /** @description The most that one page brings */
                 limit?: number;
             };
             header?: never;
@@ -783,10 +2369,62 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["PayoutChangePage"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here for the caller. */
+            404: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -809,10 +2447,62 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["TickList"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here for the caller. */
+            404: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -839,7 +2529,9 @@ export interface operations {
     tokens_list: {
         parameters: {
             query?: {
+                /** @description The next_cursor of the page before */
                 cursor?: string;
+                /** @description The most that one page brings */
                 limit?: number;
             };
             header?: never;
@@ -850,10 +2542,74 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["TokenPage"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -873,10 +2629,135 @@ export interface operations {
         responses: {
             201: {
                 headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["NewToken"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow this. */
+            409: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not application/json. */
+            415: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule refuses this. */
+            422: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not just now: the same request may be sent again. */
+            503: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -895,9 +2776,122 @@ export interface operations {
             /** @description No response body */
             204: {
                 headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here for the caller. */
+            404: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow this. */
+            409: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule refuses this. */
+            422: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not just now: the same request may be sent again. */
+            503: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -912,10 +2906,74 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["WalletPage"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -923,7 +2981,9 @@ export interface operations {
     wallets_entries_retrieve: {
         parameters: {
             query?: {
+                /** @description The next_cursor of the page before */
                 cursor?: string;
+                /** @description The most that one page brings */
                 limit?: number;
             };
             header?: never;
@@ -936,10 +2996,86 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["EntryPage"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here for the caller. */
+            404: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -963,10 +3099,147 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Wallet"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here for the caller. */
+            404: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow this. */
+            409: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not application/json. */
+            415: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule refuses this. */
+            422: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not just now: the same request may be sent again. */
+            503: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
