@@ -217,6 +217,7 @@ class Run:
                 "most orders open at once": watcher.open_most,
                 "requests sent again": found.retries,
                 "streams": len(followers),
+                "longest time without settlement, ms": max((outage.length_ms for outage in without), default=0),
                 "connections of streams": sum(follower.connections for follower in followers),
                 "events on streams": sum(follower.cursor for follower in followers),
             },
