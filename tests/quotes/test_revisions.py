@@ -27,6 +27,7 @@ from tests.market import trader_open
 from tests.quotes.market import code_new, database_now_ms
 from tests.quotes.running import seq_of
 from tests.quotes.ticks import raw
+from tests.support import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MIRROR = "ws://127.0.0.1:9/stream"
@@ -47,7 +48,7 @@ def revise(symbol: Symbol, **changes: Any) -> None:
         by_id=None,
         now_ms=database_now_ms(),
     )
-    assert revisions_activate() == 1
+    assert eventually(revisions_activate, within_s=30) == 1
     symbol.refresh_from_db()
 
 

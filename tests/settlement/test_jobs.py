@@ -1,4 +1,4 @@
-"""The nightly jobs of settlement: what they find stands with their run (rules 3, `resettle --check` runs each night)."""
+"""The nightly jobs of settlement: what they find stands with their run (rules 3: `resettle --check` each night)."""
 
 from __future__ import annotations
 

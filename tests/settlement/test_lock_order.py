@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 # What is locked, in the platform's order.
 ORDER = ("symbol_head", "orders", "wallets", "event_counters")
 _LOCKED = {
-    "symbol_head": r"FROM quotes_symbol_head.* FOR NO KEY UPDATE|UPDATE quotes_symbol_head",
+    "symbol_head": r"FROM quotes_symbol_head( AS \w+)?\s+WHERE.* FOR NO KEY UPDATE|UPDATE quotes_symbol_head",
     "orders": r"FROM trading_order_open.* FOR NO KEY UPDATE OF opened",
     "wallets": r"FROM ledger_account.* FOR NO KEY UPDATE|UPDATE ledger_account",
     "event_counters": r"FROM realtime_event_counter.* FOR NO KEY UPDATE|UPDATE realtime_event_counter",
