@@ -11,8 +11,8 @@ import os
 from collections.abc import Collection, Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import duckdb
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
@@ -20,6 +20,9 @@ from django.db import connection, transaction
 from kernel import db
 from kernel.jobs import HOUR_MS
 from quotes.models import TickArchive
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 log = structlog.get_logger(__name__)
 
@@ -218,8 +221,11 @@ def _root() -> Path:
     return root
 
 
-def _duck() -> duckdb.DuckDBPyConnection:
+def _duck() -> DuckDBPyConnection:
     """Return a database in memory that reaches nothing but the files it is told."""
+    # Imported here: most processes never touch the archive, and the library takes 20 MB.
+    import duckdb
+
     return duckdb.connect(
         config={"autoinstall_known_extensions": False, "autoload_known_extensions": False, "threads": 1}
     )

@@ -92,7 +92,7 @@ class ProblemSchema(AutoSchema):
 
     def _map_serializer(self, serializer: Any, direction: str, bypass_extensions: bool = False) -> Any:
         """Tell that unknown fields of a request are refused."""
-        mapped = super()._map_serializer(serializer, direction, bypass_extensions)
+        mapped = super()._map_serializer(serializer, direction, bypass_extensions)  # type: ignore[no-untyped-call]
         if direction == "request" and mapped.get("type") == "object":
             mapped["additionalProperties"] = False
         return mapped
