@@ -16,7 +16,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
-from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.admin import ReadOnlyAdmin, ShownInstant
 from kernel.clock import DB_NOW_MS_SQL, optional_rfc3339, rfc3339, wall_ms
@@ -25,8 +25,8 @@ from quotes import (
     calendar_admin,  # noqa: F401 - it registers its pages
     services,
 )
-from quotes.domain import MarketStateName
-from quotes.feeds import FeedSettingsError, feed_settings
+from quotes.domain import ENTRY_RULES, SETTLEMENT_RULES, MarketStateName
+from quotes.feeds import FeedSettingsError, default_entry_rule, feed_settings
 from quotes.models import FeedStatus, HaltChange, PayoutChange, RefusalCount, RefusedSample, Symbol, SymbolHead
 from quotes.payout_chart import payout_chart
 from quotes.revision_admin import RevisedSymbols
@@ -49,6 +49,7 @@ _REVISED = ("code", "feed", "source", "price_scale", "price_source")
 _CUSTOM = ("custom", "custom_declared")
 _PAYOUTS = ("payout_fixed", "payout_min", "payout_max")
 _STAKES = ("min_stake_minor", "max_stake_minor")
+_RULES = ("entry_rule", "settlement_rule")
 _DURATIONS = ("min_duration_s", "max_duration_s", "max_tick_age_ms")
 _NAMES = ("name", "asset_class", "position")
 _OFFERS = ("offered_real", "offered_demo")
@@ -96,6 +97,16 @@ class SymbolForm(_SymbolModelForm):
         help_text="most open stakes of the real ledger in one direction; empty: no cap",
     )
 
+    entry_rule = forms.ChoiceField(
+        required=False,
+        choices=[("", "as the feed and the shortest duration ask for"), *((rule, rule) for rule in ENTRY_RULES)],
+        widget=UnfoldAdminSelectWidget,
+        help_text="Accepted orders keep the rule they were accepted under.",
+    )
+    settlement_rule = forms.ChoiceField(
+        required=False, choices=[(rule, rule) for rule in SETTLEMENT_RULES], widget=UnfoldAdminSelectWidget
+    )
+
     class Meta:
         labels = {
             "payout_fixed": "Payout, percent",
@@ -128,6 +139,10 @@ class SymbolForm(_SymbolModelForm):
                 feed_settings(given["feed"])
             except FeedSettingsError as error:
                 self.add_error("feed", str(error))
+        if not given.get("entry_rule"):
+            default = default_entry_rule(given.get("feed") or "", given.get("min_duration_s") or 0)
+            given["entry_rule"] = self.instance.entry_rule if self.instance.pk else default
+        given["settlement_rule"] = given.get("settlement_rule") or self.instance.settlement_rule
         fixed, least, most = (given.get(name) for name in _PAYOUTS)
         if self.instance.pk and fixed is not None and least is not None and most is not None:
             moved = "payout_fixed" in self.changed_data
@@ -159,7 +174,7 @@ class SymbolAdmin(RevisedSymbols, ModelAdmin):  # type: ignore[misc]
         ("Market now", {"fields": ("shown_state", "state_reason", "shown_price", "shown_age", "payout_percent")}),
         ("Payout in the last 24 hours", {"fields": ("shown_payouts",)}),
         ("Terms of new orders", {"fields": (*_PAYOUTS, *_STAKES, *_DURATIONS, *_LIMITS, *_OFFERS)}),
-        ("Rules", {"fields": ("entry_rule", "settlement_rule")}),
+        ("Rules of new orders", {"fields": _RULES}),
         (
             "What makes the price",
             {
@@ -175,6 +190,7 @@ class SymbolAdmin(RevisedSymbols, ModelAdmin):  # type: ignore[misc]
             {"fields": ("feed", "source", "price_scale", "price_source", "custom_declared")},
         ),
         ("Terms of new orders", {"fields": ("payout_fixed", *_STAKES, *_DURATIONS, *_LIMITS)}),
+        ("Rules of new orders", {"fields": _RULES}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Symbol]:
@@ -187,7 +203,7 @@ class SymbolAdmin(RevisedSymbols, ModelAdmin):  # type: ignore[misc]
         if obj is None:
             return ()
         shown = ("shown_state", "state_reason", "shown_price", "shown_age", "payout_percent", "shown_payouts")
-        return (*shown, *_REVISED, "revision", "shown_pending", "custom", "entry_rule", "settlement_rule")
+        return (*shown, *_REVISED, "revision", "shown_pending", "custom")
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Refuse removing: ticks and orders hang on a symbol."""
@@ -212,7 +228,7 @@ class SymbolAdmin(RevisedSymbols, ModelAdmin):  # type: ignore[misc]
                 calendar=given["calendar"].name if given["calendar"] else "",
                 purchase_deadline_s=given["purchase_deadline_s"],
                 exposure_cap_minor=given["exposure_cap_minor"],
-                **{name: given[name] for name in (*_REVISED, *_NAMES, *_STAKES, *_DURATIONS)},
+                **{name: given[name] for name in (*_REVISED, *_NAMES, *_STAKES, *_DURATIONS, *_RULES)},
             )
         )
         obj.pk = added.pk

@@ -14,6 +14,9 @@ from enum import IntEnum, StrEnum
 from kernel.money import mid, scale_half_even
 
 ADMISSION_VERSION = "admission/1"
+# The rules that a symbol may name; what they mean is decided above this app.
+ENTRY_RULES = ("last_tick/1", "next_tick/1")
+SETTLEMENT_RULES = ("last_tick/1", "trimmed_mean_10s/1")
 CANDLE_INTERVALS_S = {
     "1s": 1,
     "5s": 5,

@@ -13,7 +13,7 @@ from quotes import errors, hours_errors
 from quotes.admission import heartbeats_record, ticks_admit, watermarks_raise_to_expiry
 from quotes.domain import REVISING
 from quotes.events import PayoutChanged, SymbolUpdated
-from quotes.feeds import feed_is_custom
+from quotes.feeds import default_entry_rule, feed_is_custom
 from quotes.models import HaltChange, MarketCalendar, PayoutChange, Symbol, SymbolHead, SymbolRevision
 from realtime.services import symbol_event_publish
 
@@ -52,7 +52,8 @@ class NewSymbol:
     max_stake_minor: int = 500_000
     min_duration_s: int = 5
     max_duration_s: int = 86_400
-    entry_rule: str = "last_tick/1"
+    # Empty: what the feed and the shortest duration ask for.
+    entry_rule: str = ""
     settlement_rule: str = "last_tick/1"
     purchase_deadline_s: int = 10
     exposure_cap_minor: int | None = None
@@ -113,7 +114,7 @@ def _columns(new: NewSymbol) -> dict[str, Any]:
         "max_stake_minor": new.max_stake_minor,
         "min_duration_s": new.min_duration_s,
         "max_duration_s": new.max_duration_s,
-        "entry_rule": new.entry_rule,
+        "entry_rule": new.entry_rule or default_entry_rule(new.feed, new.min_duration_s),
         "settlement_rule": new.settlement_rule,
         "purchase_deadline_s": new.purchase_deadline_s,
         "exposure_cap_minor": new.exposure_cap_minor,

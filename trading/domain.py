@@ -17,8 +17,6 @@ from trading.limit_rules import LimitUse, limit_exceeded, limit_reached
 LAST_TICK = "last_tick/1"
 NEXT_TICK = "next_tick/1"
 TRIMMED_MEAN = "trimmed_mean_10s/1"
-ENTRY_RULES = frozenset({LAST_TICK, NEXT_TICK})
-SETTLEMENT_RULES = frozenset({LAST_TICK, TRIMMED_MEAN})
 
 
 class Direction(StrEnum):

@@ -20,6 +20,7 @@ class MarketCalendar(models.Model):
 
     class Meta:
         db_table = "quotes_calendar"
+        verbose_name = verbose_name_plural = "trading hours"
         ordering = ["name"]
 
     def __str__(self) -> str:

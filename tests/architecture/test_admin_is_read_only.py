@@ -81,6 +81,7 @@ def test_a_symbol_s_page_takes_terms_of_new_orders_only(request_of_superuser: An
         *("name", "asset_class", "position", "payout_fixed", "payout_min", "payout_max", "min_stake_minor"),
         *("max_stake_minor", "min_duration_s", "max_duration_s", "max_tick_age_ms", "offered_real", "offered_demo"),
         *("calendar", "purchase_deadline_s", "exposure_cap_minor", "custom_declared"),
+        *("entry_rule", "settlement_rule"),
     }
     assert not [name for name in fields if FORBIDDEN_FIELD.search(name) and name != "max_tick_age_ms"]
 

@@ -24,7 +24,7 @@ from ledger.services import balance_adjust
 from quotes.admission import refusals_record
 from quotes.domain import RawTick, Refusal, RefusedTick
 from quotes.models import FeedStatus, HaltChange, PayoutChange, RefusedSample, Symbol
-from quotes.services import symbol_halt
+from quotes.services import NewSymbol, symbol_add, symbol_halt
 from tests.accounts.people import person
 from tests.quotes.market import Market, code_new
 from trading.domain import Ticket
@@ -348,3 +348,23 @@ def test_lists_are_filtered_by_ledger_symbol_and_owner(operator: Client, order: 
     of_the_house = page(operator, "ledger_account_changelist", house="yes")
     assert trader.email not in of_the_house
     assert "computed" in of_the_house
+
+
+def test_rules_of_new_orders_are_terms_that_an_operator_sets(operator: Client, market: Market) -> None:
+    """Rules 2 and 4: a symbol names its rules; a rule that is not there is refused."""
+    address = reverse("admin:quotes_symbol_change", args=[market.symbol.pk])
+    sent = symbol_form(market, entry_rule="next_tick/1", settlement_rule="trimmed_mean_10s/1")
+    assert operator.post(address, sent).status_code == 302
+    symbol = Symbol.objects.get(pk=market.symbol.pk)
+    assert (symbol.entry_rule, symbol.settlement_rule) == ("next_tick/1", "trimmed_mean_10s/1")
+
+    assert operator.post(address, symbol_form(market, entry_rule="best_tick/1")).status_code == 200
+    assert operator.post(address, symbol_form(market)).status_code == 302
+    assert Symbol.objects.get(pk=market.symbol.pk).entry_rule == "next_tick/1"
+
+
+@pytest.mark.parametrize(("feed", "rule"), [("binance", "next_tick/1"), ("script", "last_tick/1")])
+def test_a_symbol_that_names_no_entry_rule_gets_the_one_of_its_feed(feed: str, rule: str) -> None:
+    """Rules 2: next_tick/1 is the default of real feeds with durations below a minute, whoever adds the symbol."""
+    added = symbol_add(NewSymbol(code=code_new(), feed=feed, source="X", min_duration_s=5))
+    assert added.entry_rule == rule

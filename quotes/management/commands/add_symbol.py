@@ -11,12 +11,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from kernel.errors import Problem
 from kernel.money import AmountPrecisionError, AmountShapeError, parse_amount
 from quotes import services
+from quotes.domain import ENTRY_RULES, SETTLEMENT_RULES
 from quotes.feeds import FEEDS, FeedSettingsError, default_entry_rule, feed_settings
 
 # Stake bounds are kept in hundredths of the wallet's currency.
 STAKE_CURRENCY = "USD"
-ENTRY_RULES = ("last_tick/1", "next_tick/1")
-SETTLEMENT_RULES = ("last_tick/1", "trimmed_mean_10s/1")
 _CODE = re.compile(r"[A-Z0-9._-]{1,32}\Z", re.ASCII)
 
 
