@@ -3,6 +3,7 @@
 from quotes.models.calendars import CalendarChange, Holiday, MarketCalendar, TradingSession, TradingWindow
 from quotes.models.changes import HaltChange, Incident, PayoutChange
 from quotes.models.log import Candle, FeedDeclaration, FeedStatus, RefusalCount, RefusedSample, Tick, TickArchive
+from quotes.models.seals import DayArchive, DayManifest, HeadPublication, Seal
 from quotes.models.symbols import PAYOUT_LEAST, PAYOUT_MOST, Symbol, SymbolHead, SymbolRevision
 
 __all__ = [
@@ -10,15 +11,19 @@ __all__ = [
     "PAYOUT_MOST",
     "CalendarChange",
     "Candle",
+    "DayArchive",
+    "DayManifest",
     "FeedDeclaration",
     "FeedStatus",
     "HaltChange",
+    "HeadPublication",
     "Holiday",
     "Incident",
     "MarketCalendar",
     "PayoutChange",
     "RefusalCount",
     "RefusedSample",
+    "Seal",
     "Symbol",
     "SymbolHead",
     "SymbolRevision",
