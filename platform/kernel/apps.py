@@ -7,3 +7,7 @@ class KernelConfig(AppConfig):
     """Commands and conventions that know no domain app."""
 
     name = "kernel"
+
+    def ready(self) -> None:
+        """Register the checks of the installation."""
+        from kernel import checks  # noqa: F401 - importing registers

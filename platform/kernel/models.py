@@ -1,4 +1,4 @@
-"""Answers already given, facts that wait for their subscribers, and runs of scheduled jobs."""
+"""Answers already given, facts that wait for their subscribers, runs of scheduled jobs, and public signing keys."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import uuid
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 
 class IdempotencyKey(models.Model):
@@ -89,3 +89,27 @@ class JobRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.period}"
+
+
+class SigningKey(models.Model):
+    """The public part of a key that signed, with its time. Rows are never changed, but to end that time once."""
+
+    key_id = models.CharField(max_length=16, unique=True)
+    public_key = models.CharField(max_length=64)
+    kind = models.CharField(max_length=10)
+    since_ms = models.BigIntegerField()
+    until_ms = models.BigIntegerField(null=True)
+
+    class Meta:
+        db_table = "kernel_signing_key"
+        constraints = [
+            models.CheckConstraint(condition=Q(key_id__regex="^[0-9a-f]{16}$"), name="kernel_signing_key_id"),
+            models.CheckConstraint(condition=Q(public_key__regex="^[0-9a-f]{64}$"), name="kernel_signing_key_public"),
+            models.CheckConstraint(condition=Q(kind__in=["production", "dev"]), name="kernel_signing_key_kind"),
+            models.CheckConstraint(
+                condition=Q(until_ms__isnull=True) | Q(until_ms__gte=F("since_ms")), name="kernel_signing_key_forward"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.key_id

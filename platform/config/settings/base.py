@@ -296,6 +296,10 @@ LOGGING = logging_config(level=LOG_LEVEL, for_people=False)
 SENTRY_DSN = env.str("SENTRY_DSN", "")
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 
+# --- evidence -------------------------------------------------------------------------------------
+_signing_key_file = env.str("SIGNING_KEY_FILE", "")
+SIGNING_KEY_FILE: Path | None = Path(_signing_key_file).expanduser().absolute() if _signing_key_file else None
+
 # --- trading --------------------------------------------------------------------------------------
 SIMULATOR_SEED = env.int("SIMULATOR_SEED", 1)
 DEMO_OPENING_MINOR = 1_000_000
