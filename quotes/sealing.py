@@ -143,7 +143,7 @@ def root_from_path(*, leaf: bytes, index: int, count: int, path: Sequence[bytes]
 
 def seal_bytes(*, symbol: str, minute_ms: int, count: int, first_seq: int, root: bytes, previous_head: bytes) -> bytes:
     """Return the bytes of a seal."""
-    code = symbol.encode("ascii")
+    code = symbol.encode()
     numbers = struct.pack(">qIQ", minute_ms, count, first_seq)
     return _MAGIC + struct.pack(">H", len(code)) + code + numbers + root + previous_head
 

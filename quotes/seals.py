@@ -13,9 +13,14 @@ from kernel.clock import DB_NOW_MS_SQL
 from kernel.metrics import count
 from quotes.admission import watermarks_raise_to_expiry
 from quotes.minutes import minutes_read
+from quotes.seal_checks import seals_violations
 from quotes.sealing import NO_HEAD, LogTick, SealRow, seal_of
 
+__all__ = ["LogBrokenError", "seals_make", "seals_violations"]
+
 log = structlog.get_logger(__name__)
+
+_refused: dict[int, bytes] = {}
 
 # A symbol that has been silent for so long after its newest minute has that minute closed by the database's clock.
 SILENT_AFTER_MS = 60_000
@@ -119,8 +124,11 @@ def _chain_go_on(chain: _Chain, most_ticks: int) -> list[SealRow]:
             if ticks_taken >= most_ticks:
                 break
     except LogBrokenError as error:
-        count("seals_refused", symbol=chain.code)
-        log.error("seal_refused", symbol=chain.code, error=str(error))
+        count("seals_refused")
+        # Told once for each state of the chain; the lag in the metrics goes on telling it.
+        if _refused.get(chain.symbol_id) != head:
+            _refused[chain.symbol_id] = head
+            log.error("seal_refused", symbol=chain.code, error=str(error))
     return seals
 
 

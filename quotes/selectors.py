@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from kernel import db
@@ -12,7 +13,7 @@ from kernel.clock import DB_NOW_MS_SQL
 from kernel.http.pages import Cursor
 from quotes import errors
 from quotes.domain import MarketFacts, MarketState, market_state
-from quotes.models import PayoutChange, Symbol
+from quotes.models import PayoutChange, Symbol, TickArchive
 from quotes.statements import CLOCK, MARKET_COLUMNS, MARKET_JOINS
 
 _CODE = re.compile(r"[A-Z0-9._-]{1,32}\Z", re.ASCII)
@@ -171,6 +172,14 @@ def payout_changes(*, code: str, cursor: Cursor | None, limit: int) -> Sequence[
         number = int(cursor.id) if cursor.id.isdigit() else 0
         found = found.filter(at_ms__lte=cursor.at).exclude(at_ms=cursor.at, id__gte=number)
     return list(found.order_by("-at_ms", "-id")[:limit])
+
+
+def log_begins_ms() -> int:
+    """Return the instant from which on all ticks are in the log itself; older days are in the archive only."""
+    newest = TickArchive.objects.filter(dropped_at_ms__isnull=False).order_by("-day").first()
+    if newest is None:
+        return 0
+    return int(datetime.combine(newest.day + timedelta(days=1), time.min, UTC).timestamp()) * 1000
 
 
 def _known_shape(code: str) -> str:

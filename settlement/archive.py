@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Collection, Iterable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from django.db import connection, transaction
 from kernel import db
 from kernel.jobs import HOUR_MS
 from quotes.models import TickArchive
+from quotes.selectors import log_begins_ms as log_begins_ms
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -169,14 +170,6 @@ def whole_file(day: date) -> Path:
     if archive is None or path is None or not path.is_file() or _sha256(path) != archive.sha256:
         raise ArchiveDamagedError(f"the archive of {day} is missing or damaged")
     return path
-
-
-def log_begins_ms() -> int:
-    """Return the instant from which on all ticks are in the log itself."""
-    newest = TickArchive.objects.filter(dropped_at_ms__isnull=False).order_by("-day").first()
-    if newest is None:
-        return 0
-    return int(datetime.combine(newest.day + timedelta(days=1), time.min, UTC).timestamp()) * 1000
 
 
 def days_dropped(from_ms: int, to_ms: int) -> list[date]:

@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable
 from threading import Event, Thread
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 import structlog
@@ -22,6 +22,7 @@ from settlement.batches import BatchSize, SetAside
 from settlement.facts_worker import FactsLoop
 from settlement.listening import listening_connection
 from settlement.revisions import revisions_activate
+from settlement.seals_worker import seal_loops
 from settlement.services import BatchFailedError, orders_enter, orders_settle, watermarks_raise_overdue
 
 log = structlog.get_logger(__name__)
@@ -127,12 +128,22 @@ class SettlementLoop:
                 os._exit(_EXIT_STALLED)
 
 
+class _Loop(Protocol):
+    """What the step runs."""
+
+    def start(self) -> None:
+        """Run the loop on a thread."""
+
+    def stop(self) -> None:
+        """Let what is in hand finish, then end."""
+
+
 class SettlementStep(bootsteps.StartStopStep):  # type: ignore[misc]
     """Starts the loops before the worker connects to its broker, which it may never reach."""
 
     def __init__(self, parent: Any, **kwargs: Any) -> None:
         super().__init__(parent, **kwargs)
-        self.loops = (SettlementLoop(), FactsLoop())
+        self.loops: tuple[_Loop, ...] = (SettlementLoop(), FactsLoop(), *seal_loops())
 
     def start(self, parent: Any) -> None:
         """Start the loops."""

@@ -16,6 +16,7 @@ from kernel.errors import Problem
 from kernel.facts import facts_gauges
 from kernel.http import json_response, problem_response
 from quotes.hours import calendars_short
+from quotes.seal_gauges import seals_gauges
 
 FEED_SILENT_MS = 5_000
 SETTLEMENT_LAG_MS = 15_000
@@ -90,7 +91,8 @@ def _gauges() -> str:
         f" WHERE expires_at_ms < {DB_NOW_MS_SQL}"
     )
     assert found is not None
-    return f"fairstrike_orders_due {found[0]}\nfairstrike_settlement_lag_ms {found[1]}\n{facts_gauges()}{_hours()}"
+    orders = f"fairstrike_orders_due {found[0]}\nfairstrike_settlement_lag_ms {found[1]}\n"
+    return orders + facts_gauges() + _hours() + seals_gauges()
 
 
 def _hours() -> str:

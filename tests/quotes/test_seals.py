@@ -10,55 +10,15 @@ from django.db.utils import DatabaseError
 
 from kernel import db
 from quotes import seals as sealing_service
-from quotes.admission import heartbeats_record
-from quotes.models import Seal
 from quotes.proofs import tick_proofs
-from quotes.sealing import MINUTE_MS, NO_HEAD, SealRow, head_of, leaves_of, minute_of, root_from_path
+from quotes.sealing import MINUTE_MS, NO_HEAD, head_of, leaves_of, root_from_path
 from quotes.seals import seals_make
 from tests.quotes.market import Market, database_now_ms
+from tests.quotes.sealed import chain, filled, finished, minute_ago, sealed_all, unguarded
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 _READ = "SELECT seq, at_ms, received_at_ms, bid::text, ask::text, price, revision FROM quotes_tick WHERE symbol_id = %s"
-
-
-def minute_ago(minutes: int) -> int:
-    """Return the start of the UTC minute that lies so many minutes back."""
-    return minute_of(database_now_ms()) - minutes * MINUTE_MS
-
-
-def filled(*, minutes: int = 3, ticks: int = 5, back: int = 10) -> Market:
-    """Open a market and admit some ticks in each of several past minutes; the newest minute stays open."""
-    market, start_ms = Market(), minute_ago(back)
-    for minute in range(minutes):
-        prices = [f"1.{1000 + minute * 100 + index}" for index in range(ticks)]
-        market.admit(*prices, at_ms=start_ms + minute * MINUTE_MS + 30_000, apart_ms=1_000)
-    return market
-
-
-def finished(market: Market) -> None:
-    """Let the feed be heard from now, which closes all minutes up to the grace before."""
-    heartbeats_record(heartbeats={market.symbol.id: database_now_ms()})
-
-
-def sealed_all() -> int:
-    """Seal until nothing is due; return how many seals were made."""
-    total = 0
-    while made := seals_make(now_ms=database_now_ms()):
-        total += made
-    return total
-
-
-def chain(market: Market) -> list[SealRow]:
-    """Return a market's seals from the table."""
-    found = Seal.objects.filter(symbol=market.symbol).order_by("first_seq")
-    return [
-        SealRow(
-            market.code, row.minute_ms, row.count, row.first_seq, bytes(row.root), bytes(row.previous_head),
-            bytes(row.head),
-        )
-        for row in found
-    ]  # fmt: skip
 
 
 def test_each_minute_with_ticks_is_sealed_and_follows_the_one_before() -> None:
@@ -124,10 +84,8 @@ def test_a_log_that_is_older_than_seals_begins_with_its_first_tick_there() -> No
     """Upgrade: the first seal may begin behind 1 where the log had ticks before seals were introduced."""
     market = filled(minutes=2, ticks=3)
     finished(market)
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE quotes_tick DISABLE TRIGGER quotes_tick_append_only")
-        cursor.execute("DELETE FROM quotes_tick WHERE symbol_id = %s AND seq <= 3", [market.symbol.id])
-        cursor.execute("ALTER TABLE quotes_tick ENABLE TRIGGER quotes_tick_append_only")
+    with unguarded("quotes_tick"):
+        db.run("DELETE FROM quotes_tick WHERE symbol_id = %s AND seq <= 3", [market.symbol.id])
     with pytest.raises(DatabaseError, match="first tick"):
         seals_make(now_ms=database_now_ms())
     db.run("INSERT INTO quotes_seal_origin VALUES (%s, 2)", [market.symbol.id])
@@ -159,10 +117,8 @@ def test_a_gap_in_one_log_is_told_and_stops_no_other() -> None:
     broken, sound = filled(), filled()
     for market in (broken, sound):
         finished(market)
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE quotes_tick DISABLE TRIGGER quotes_tick_append_only")
-        cursor.execute("DELETE FROM quotes_tick WHERE symbol_id = %s AND seq = 8", [broken.symbol.id])
-        cursor.execute("ALTER TABLE quotes_tick ENABLE TRIGGER quotes_tick_append_only")
+    with unguarded("quotes_tick"):
+        db.run("DELETE FROM quotes_tick WHERE symbol_id = %s AND seq = 8", [broken.symbol.id])
     assert sealed_all() == 4
     assert [seal.count for seal in chain(broken)] == [5]
     assert len(chain(sound)) == 3

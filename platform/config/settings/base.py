@@ -299,6 +299,8 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 # --- evidence -------------------------------------------------------------------------------------
 _signing_key_file = env.str("SIGNING_KEY_FILE", "")
 SIGNING_KEY_FILE: Path | None = Path(_signing_key_file).expanduser().absolute() if _signing_key_file else None
+# Where the heads of seals are posted, so that somebody else holds them too; empty for nowhere.
+HEADS_URL = env.str("HEADS_URL", "")
 
 # --- trading --------------------------------------------------------------------------------------
 SIMULATOR_SEED = env.int("SIMULATOR_SEED", 1)
