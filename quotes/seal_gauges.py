@@ -13,8 +13,8 @@ _COUNTED_MOST = 100_000
 
 # How long ago the oldest minute ended that is final and has no seal, of all symbols.
 _LAG = f"""
-SELECT coalesce(max({DB_NOW_MS_SQL} - (oldest.at_ms - oldest.at_ms % 60000 + 60000)), 0)
-FROM (SELECT symbol_id, seq, watermark_ms + 1 - (watermark_ms + 1) % 60000 AS final_ms FROM quotes_symbol_head) AS head
+SELECT coalesce(max({DB_NOW_MS_SQL} - (oldest.at_ms - oldest.at_ms %% 60000 + 60000)), 0)
+FROM (SELECT symbol_id, seq, watermark_ms + 1 - (watermark_ms + 1) %% 60000 AS final_ms FROM quotes_symbol_head) AS head
 LEFT JOIN LATERAL (
     SELECT seal.minute_ms + 60000 AS until_ms, seal.first_seq + seal.count AS next_seq FROM quotes_seal AS seal
     WHERE seal.symbol_id = head.symbol_id ORDER BY seal.first_seq DESC LIMIT 1
