@@ -1,5 +1,6 @@
 """The archive of the log: each ended day becomes Parquet files, and its partition goes once nobody needs it.
 
+Before that the day's sealed ticks are written for everybody (``quotes.public_archives``); the Parquet files are ours.
 Bid and ask are kept as the text that the feed sent, so that an archived tick is the tick that was admitted, digit for
 digit. The database refuses to drop a day that an open or disputed order may need (``quotes_partition_drop``).
 """
@@ -20,6 +21,7 @@ from django.db import connection, transaction
 from kernel import db
 from kernel.jobs import HOUR_MS
 from quotes.models import TickArchive
+from quotes.public_archives import public_day_done, public_day_write
 from quotes.selectors import log_begins_ms as log_begins_ms
 
 if TYPE_CHECKING:
@@ -68,23 +70,44 @@ class ArchiveDamagedError(Exception):
     """A file of the archive is missing or is not the one that was written."""
 
 
+class SealsMissingError(Exception):
+    """An ended day is not archived because a minute of it is not sealed."""
+
+
 def ticks_archive(*, now_ms: int) -> str:
-    """Archive every ended day that is not archived, drop what may go; return what was done, for operators."""
-    done = [day for day in _days_ended(now_ms) if _day_archive(day, now_ms)]
+    """Archive every ended day that is not archived, drop what may go; return what was done, for operators.
+
+    :raises SealsMissingError: after all that could be done, when a day waits for its seals
+    """
+    done, waiting = _days_archive(now_ms)
     dropped = 0
     for archive in _days_to_drop(now_ms):
         # Oldest first, and none before its elders: what is left of the log has no holes.
-        if not _day_drop(archive.day):
+        if not public_day_done(archive.day) or not _day_drop(archive.day):
             break
         dropped += 1
-    return f"archived {len(done)} days, dropped {dropped}"
+    told = f"archived {done} days, dropped {dropped}"
+    if waiting is not None:
+        raise SealsMissingError(f"{told}; {waiting} waits for its seals")
+    return told
+
+
+def _days_archive(now_ms: int) -> tuple[int, date | None]:
+    """Archive days, oldest first, until one is not sealed; return how many, and the day that waits."""
+    known, done = set(TickArchive.objects.values_list("day", flat=True)), 0
+    for day in _days_ended(now_ms):
+        if not public_day_write(day=day, now_ms=now_ms):
+            return done, day
+        if day not in known:
+            _day_archive(day, now_ms)
+            done += 1
+    return done, None
 
 
 def _days_ended(now_ms: int) -> list[date]:
     last = datetime.fromtimestamp((now_ms - ARCHIVE_AFTER_MS) / 1000, UTC).date()
-    known = set(TickArchive.objects.values_list("day", flat=True))
     days = [datetime.strptime(row[0], "%Y%m%d").replace(tzinfo=UTC).date() for row in db.rows(_PARTITIONS)]
-    return [day for day in days if day < last and day not in known]
+    return [day for day in days if day < last]
 
 
 def _days_to_drop(now_ms: int) -> Iterable[TickArchive]:
@@ -92,7 +115,7 @@ def _days_to_drop(now_ms: int) -> Iterable[TickArchive]:
     return TickArchive.objects.filter(day__lt=before, dropped_at_ms__isnull=True).order_by("day")
 
 
-def _day_archive(day: date, now_ms: int) -> bool:
+def _day_archive(day: date, now_ms: int) -> None:
     path = day_path(day)
     _table_write(f"quotes_watermark_raise_{day:%Y%m%d}", _RAISES, _raises_path(day))
     rows = _table_write(f"quotes_tick_{day:%Y%m%d}", _COLUMNS, path)
@@ -105,7 +128,6 @@ def _day_archive(day: date, now_ms: int) -> bool:
         archived_at_ms=now_ms,
     )
     log.info("ticks_archived", day=str(day), rows=rows)
-    return True
 
 
 def _table_write(table: str, columns: dict[str, str], path: Path) -> int:

@@ -13,6 +13,7 @@ from django.db import connection
 
 from accounts.models import User
 from kernel import db
+from quotes.admission import heartbeats_record
 from quotes.models import TickArchive
 from settlement.archive import day_path, ticks_archive
 from settlement.audit import orders_audit
@@ -65,7 +66,7 @@ def _exists(day: date) -> bool:
 
 
 def _traded(settlement_rule: str = "last_tick/1") -> tuple[Market, Trader, list[str]]:
-    """Settle an order of each entry rule today; return their ids."""
+    """Settle an order of each entry rule today, and let the day's log end; return their ids."""
     trader, orders = trader_open(), []
     market = market_open(settlement_rule=settlement_rule)
     waiting = market_open("GBPUSD", price="1.27000", entry_rule="next_tick/1", settlement_rule=settlement_rule)
@@ -77,6 +78,7 @@ def _traded(settlement_rule: str = "last_tick/1") -> tuple[Market, Trader, list[
         orders.append(order.id)
     while settle_due():
         pass
+    heartbeats_record(heartbeats=dict.fromkeys([market.id, waiting.id], db_now_ms() + 2 * DAY_MS))
     return market, trader, orders
 
 
