@@ -63,7 +63,7 @@ class DayChain:
 class WrittenText:
     """What a text came to: its length and hash."""
 
-    bytes: int
+    length: int
     sha256: str
 
 

@@ -114,7 +114,7 @@ def _archive_store(chain: DayChain, now_ms: int) -> None:
         day=chain.day,
         symbol_id=chain.symbol_id,
         path=str(path.relative_to(_root())),
-        bytes=written.bytes,
+        bytes=written.length,
         sha256=written.sha256,
         seals=len(chain.seals),
         ticks=chain.ticks,

@@ -34,8 +34,8 @@ def filled(*, minutes: int = 3, ticks: int = 5, back: int = 10, apart: int = 1) 
 
 
 def finished(market: Market) -> None:
-    """Let the feed be heard from now, which closes all minutes up to the grace before."""
-    heartbeats_record(heartbeats={market.symbol.id: database_now_ms()})
+    """Let the feed be heard from ahead of the clock, which closes all minutes up to now, whatever the time is."""
+    heartbeats_record(heartbeats={market.symbol.id: database_now_ms() + 10 * MINUTE_MS})
 
 
 def sealed_all() -> int:
