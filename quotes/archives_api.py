@@ -134,6 +134,8 @@ class TextRenderer(BaseRenderer):
 class HeadsView(PublicView):
     """The seals of a symbol."""
 
+    problems = {"GET": (404,)}
+
     @extend_schema(
         operation_id="fairness_heads",
         parameters=[OpenApiParameter("symbol", str, required=True), FROM, TO],
@@ -160,6 +162,8 @@ class HeadsView(PublicView):
 
 class ArchivesView(PublicView):
     """The archives there are."""
+
+    problems = {"GET": (404,)}
 
     @extend_schema(
         operation_id="fairness_archives",
@@ -270,16 +274,22 @@ class _Blocks(_FileBlocks):
     """Blocks for a server of WSGI."""
 
     def __iter__(self) -> Iterator[bytes]:
-        while block := self.read():
-            yield block
+        try:
+            while block := self.read():
+                yield block
+        finally:
+            self.close()
 
 
 class _AsyncBlocks(_FileBlocks):
     """Blocks for a server of ASGI, which would else take the whole text into memory."""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        while block := await asyncio.to_thread(self.read):
-            yield block
+        try:
+            while block := await asyncio.to_thread(self.read):
+                yield block
+        finally:
+            self.close()
 
 
 def _accepts_gzip(header: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from zlib import crc32
 
@@ -30,6 +31,8 @@ from schemathesis.specs.openapi.checks import (
 
 from accounts.services import token_create
 from config.wsgi import application
+from quotes.admission import heartbeats_record
+from quotes.seals import seals_make
 from tests.market import Market, Trader, db_now_ms, market_open, settle_due, trader_open
 
 pytestmark = pytest.mark.django_db
@@ -64,6 +67,8 @@ class World:
             return
         for name in case.path_parameters or {}:
             case.path_parameters[name] = self.known[name]
+        if "symbol" in (case.query or {}):
+            case.query["symbol"] = self.market.code
         if isinstance(case.body, dict) and "client_order_id" in case.body:
             case.body |= {"symbol": self.market.code, "ledger": "demo", "duration_s": 60}
             for name in ("wallet_id", "expires_at", "max_price_drift", "expected_price"):
@@ -80,6 +85,8 @@ def world(settings: Any) -> Iterator[World]:
     market.admitted("1.08513", at_ms=market.now_ms + 1_100)
     assert settle_due() == 1
     trader.place(market)
+    heartbeats_record(heartbeats={market.id: market.now_ms + 120_000})
+    assert seals_make(now_ms=db_now_ms()) > 0
     spare, _ = token_create(user_id=trader.user.id, scopes=["read"], now_ms=db_now_ms())
     _, secret = token_create(user_id=trader.user.id, scopes=["read", "trade", "tokens", "withdraw"], now_ms=db_now_ms())
     known = {
@@ -87,6 +94,8 @@ def world(settings: Any) -> Iterator[World]:
         "order_id": str(settled.id),
         "wallet_id": str(trader.wallets["demo"]),
         "token_id": str(spare.pk),
+        "symbol": market.code,
+        "day": datetime.fromtimestamp(market.now_ms / 1000, UTC).date().isoformat(),
     }
     # As Django's own test client does: the end of a request must not end the transaction of the test.
     for signal in (request_started, request_finished):
