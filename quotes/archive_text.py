@@ -18,7 +18,8 @@ from quotes.sealing import MINUTE_MS, LogTick, SealRow, day_root, leaves_of, mer
 
 VERSION = "archive/1"
 DAY_MS = 86_400_000
-_COMPRESSION = 6
+# A file that is written once is worth more of a processor than one that is made for a reader who waits.
+_COMPRESSION = {True: 6, False: 1}
 
 _SEALS = """
 SELECT minute_ms, count, first_seq, root, previous_head, head FROM quotes_seal
@@ -90,7 +91,7 @@ def archive_write(chain: DayChain, file: IO[bytes], *, complete: bool, now_ms: i
     """
     digest, length = sha256(), 0
     # Neither a name nor a time goes into the file: the same text is the same file.
-    with gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=_COMPRESSION, mtime=0) as packed:
+    with gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=_COMPRESSION[complete], mtime=0) as packed:
         for block in archive_blocks(chain, complete=complete, now_ms=now_ms):
             digest.update(block)
             length += len(block)

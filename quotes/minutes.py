@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from kernel import db
 from quotes.sealing import LogTick, minute_of
 
-PAGE_TICKS = 10_000
+PAGE_TICKS = 2_500
 
 
 def _page_sql(ticks: str) -> str:

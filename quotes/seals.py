@@ -24,8 +24,8 @@ _refused: dict[int, bytes] = {}
 
 # A symbol that has been silent for so long after its newest minute has that minute closed by the database's clock.
 SILENT_AFTER_MS = 60_000
-# What one transaction seals at most, give or take a minute: a quarter of a second's work.
-BATCH_TICKS = 50_000
+# What one transaction seals at most, give or take a minute: some 25 ms of a processor.
+BATCH_TICKS = 10_000
 
 # One sealer at a time; a second one finds nothing to do. The lock lasts until the seals are committed, so their ids
 # grow in the order in which they become visible, which is what publishing goes by.

@@ -24,6 +24,8 @@ from quotes.seals import seals_make
 log = structlog.get_logger(__name__)
 
 SEAL_EVERY_S = 2.0
+# Between two batches: at a full minute, and after days of absence, the processor is settlement's first.
+_BETWEEN_S = 0.05
 PUBLISH_EVERY_S = 1.0
 _AWAY_S = 0.5
 _BACKOFF_S = (1.0, 60.0)
@@ -65,8 +67,8 @@ class TurningLoop:
 
 
 def seal_turn() -> float:
-    """Seal one batch; return 0 while there may be more."""
-    return 0.0 if seals_make(now_ms=database_now_ms()) else SEAL_EVERY_S
+    """Seal one batch; return a short pause while there may be more."""
+    return _BETWEEN_S if seals_make(now_ms=database_now_ms()) else SEAL_EVERY_S
 
 
 class PublishTurn:

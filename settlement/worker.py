@@ -7,6 +7,7 @@ tasks only wake it early.
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from threading import Event, Thread
@@ -32,6 +33,8 @@ CHANNELS = ("watermark", "settlement_due")
 INTERVAL_S = 1.0
 STALLED_S = 5.0
 _EXIT_STALLED = 70
+# How long another thread may compute before settlement's takes over: sealing and archives share its process.
+_SWITCH_S = 0.001
 
 
 class SettlementLoop:
@@ -147,6 +150,7 @@ class SettlementStep(bootsteps.StartStopStep):  # type: ignore[misc]
 
     def start(self, parent: Any) -> None:
         """Start the loops."""
+        sys.setswitchinterval(_SWITCH_S)
         for loop in self.loops:
             loop.start()
 
