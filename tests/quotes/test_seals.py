@@ -10,11 +10,14 @@ from django.db.utils import DatabaseError
 
 from kernel import db
 from quotes import seals as sealing_service
+from quotes.admission import ticks_admit
+from quotes.domain import Refusal
 from quotes.proofs import tick_proofs
 from quotes.sealing import MINUTE_MS, NO_HEAD, head_of, leaves_of, root_from_path
-from quotes.seals import seals_make
+from quotes.seals import seals_make, seals_violations
 from tests.quotes.market import Market, database_now_ms
 from tests.quotes.sealed import chain, filled, finished, minute_ago, sealed_all, unguarded
+from tests.quotes.ticks import raw
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -58,6 +61,21 @@ def test_a_silent_symbol_is_sealed_by_the_databases_clock() -> None:
         [silent.symbol.id],
     )
     assert raised == (start_ms + MINUTE_MS - 1, 3)
+
+    late = ticks_admit(
+        batch={silent.symbol.id: [raw("1.11", start_ms + 59_500)]}, logs={silent.symbol.id: silent.log}, heartbeat_ms=1
+    )
+    assert [refused.reason for refused in late.refused] == [Refusal.LATE]
+    assert silent.admit("1.12", at_ms=start_ms + MINUTE_MS)[0].seq == 3
+    assert seals_violations(full=True) == 0
+
+
+def test_a_callers_clock_closes_no_minute_early() -> None:
+    """F-27: the database's clock alone says that a feed is silent, read under the head's lock."""
+    market = Market()
+    market.admit("1.1")
+    assert seals_make(now_ms=database_now_ms() + 600_000) == 0
+    assert market.admit("1.11")[0].seq == 2
 
 
 def test_a_log_without_ticks_has_no_seal() -> None:
