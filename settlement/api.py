@@ -13,10 +13,39 @@ from rest_framework.request import Request
 from accounts.api import CallerView
 from accounts.domain import ledger_of
 from kernel.errors import not_found
-from kernel.http import json_response
 from kernel.http.pages import known_query
-from settlement.receipts import order_receipt
+from settlement.receipts import order_receipt, receipt_bytes
 from trading.api import OrderSerializer
+
+
+class ReceiptProofSerializer(serializers.Serializer[Any]):
+    """What leads from a tick to the root of its minute's seal, from the leaf's sibling up."""
+
+    index = serializers.IntegerField()
+    minute = serializers.DateTimeField()
+    path = serializers.ListField(child=serializers.CharField())
+
+
+class ReceiptSealSerializer(serializers.Serializer[Any]):
+    """The seal of a minute; hashes in hexadecimal."""
+
+    symbol = serializers.CharField()
+    minute = serializers.DateTimeField()
+    count = serializers.IntegerField()
+    first_seq = serializers.IntegerField()
+    root = serializers.CharField()  # type: ignore[assignment]
+    previous_head = serializers.CharField()
+    head = serializers.CharField()
+
+
+class SignatureSerializer(serializers.Serializer[Any]):
+    """An Ed25519 signature over the document's canonical JSON without ``value``."""
+
+    algorithm = serializers.ChoiceField(["Ed25519"])
+    key_id = serializers.CharField()
+    kind = serializers.ChoiceField(["production", "dev"])
+    public_key = serializers.CharField()
+    value = serializers.CharField()
 
 
 class ReceiptTickSerializer(serializers.Serializer[Any]):
@@ -29,6 +58,7 @@ class ReceiptTickSerializer(serializers.Serializer[Any]):
     ask = serializers.CharField(allow_null=True)
     price = serializers.CharField()
     revision = serializers.IntegerField()
+    proof = ReceiptProofSerializer(allow_null=True)
 
 
 class ReceiptTicksSerializer(serializers.Serializer[Any]):
@@ -43,6 +73,7 @@ class ReceiptEvidenceSerializer(ReceiptTicksSerializer):
     """What the log says about the expiry."""
 
     window = ReceiptTickSerializer(many=True)
+    window_before = ReceiptTickSerializer(allow_null=True)
     feed_closed = serializers.BooleanField()
     feed_said = serializers.CharField(allow_null=True)
     feed_said_at = serializers.DateTimeField(allow_null=True)
@@ -113,11 +144,16 @@ class ReceiptTransferSerializer(serializers.Serializer[Any]):
 
 
 class ReceiptSerializer(serializers.Serializer[Any]):
-    """A receipt: all that is needed to check a result by hand."""
+    """A receipt: all that its result follows from, as canonical JSON, signed.
+
+    ``proofs`` is ``pending`` while the minute of a tick is open; the same receipt is complete about a minute later.
+    """
 
     version = serializers.CharField()
-    signature = serializers.CharField(allow_null=True)
+    signed_at = serializers.DateTimeField()
+    signature = SignatureSerializer(allow_null=True)
     ticks = serializers.ChoiceField(["log", "archive"])
+    proofs = serializers.ChoiceField(["complete", "pending"])
     order = OrderSerializer()
     feed = serializers.CharField()
     source = ReceiptFeedSerializer()  # type: ignore[assignment]
@@ -128,6 +164,7 @@ class ReceiptSerializer(serializers.Serializer[Any]):
     watermark = ReceiptWatermarkSerializer(allow_null=True)
     arithmetic = ReceiptStepSerializer(many=True)
     transfers = ReceiptTransferSerializer(many=True)
+    seals = ReceiptSealSerializer(many=True)
 
 
 class ReceiptView(CallerView):
@@ -135,9 +172,9 @@ class ReceiptView(CallerView):
 
     @extend_schema(operation_id="orders_receipt", responses=ReceiptSerializer)
     def get(self, request: Request, order_id: UUID) -> HttpResponse:
-        """Show the receipt of an order; of an open one, what is known by now."""
+        """Show the receipt of an order as canonical JSON; of an open one, what is known by now."""
         known_query(request.query_params)
         found = order_receipt(user_id=self.caller.user_id, order_id=order_id)
         if found is None or not self.caller.may_see(ledger_of(found[0].book)):
             raise not_found()
-        return json_response(found[1])
+        return HttpResponse(receipt_bytes(found[1]), content_type="application/json")

@@ -201,9 +201,10 @@ def days_dropped(from_ms: int, to_ms: int) -> list[date]:
     return list(found.order_by("day").values_list("day", flat=True))
 
 
-def ticks_load(*, days: Iterable[date], symbol_ids: Collection[int]) -> None:
+def ticks_load(*, days: Iterable[date], symbol_ids: Collection[int], minutes_ms: Collection[int] | None = None) -> None:
     """Bring archived days of some symbols into this session's table ``archived_tick``, instead of what is there.
 
+    :param minutes_ms: the UTC minutes that are wanted; None brings whole days
     :raises ArchiveDamagedError: when a file is missing or was changed
     """
     with connection.cursor() as cursor:
@@ -213,9 +214,11 @@ def ticks_load(*, days: Iterable[date], symbol_ids: Collection[int]) -> None:
         for day in days:
             path = whole_file(day)
             with _duck() as duck, cursor.copy(f"COPY archived_tick ({_NAMES}) FROM STDIN") as copy:
+                wanted = "" if minutes_ms is None else " AND list_contains($minutes, at_ms - at_ms % 60000)"
+                asked = {} if minutes_ms is None else {"minutes": sorted(minutes_ms)}
                 found = duck.execute(
-                    f"SELECT {_NAMES} FROM read_parquet($file) WHERE list_contains($ids, symbol_id)",
-                    {"file": str(path), "ids": sorted(symbol_ids)},
+                    f"SELECT {_NAMES} FROM read_parquet($file) WHERE list_contains($ids, symbol_id){wanted}",
+                    {"file": str(path), "ids": sorted(symbol_ids)} | asked,
                 )
                 while rows := found.fetchmany(10_000):
                     for row in rows:

@@ -7,9 +7,11 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action
@@ -18,7 +20,8 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.admin import ReadOnlyAdmin
 from kernel.clock import optional_rfc3339, rfc3339, wall_ms
-from settlement.receipts import ReceiptTick, receipt_of
+from settlement.receipt_documents import ReceiptTick
+from settlement.receipts import receipt_bytes, receipt_of
 from trading.admin import OrderAdmin
 from trading.disputes import dispute_close, dispute_open
 from trading.errors import DisputeStateError
@@ -43,6 +46,24 @@ class OrderWithReceiptAdmin(OrderAdmin):
     def has_dispute_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Whether the operator may open disputes."""
         return request.user.has_perm("trading.add_dispute")
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the receipt's own address."""
+        shown = self.admin_site.admin_view(self.receipt_download)
+        address = path("<uuid:order_id>/receipt.json", shown, name="trading_order_receipt")
+        return [address, *super().get_urls()]
+
+    def receipt_download(self, request: HttpRequest, order_id: UUID) -> HttpResponse:
+        """Answer the receipt as the client gets it.
+
+        :raises PermissionDenied: when the operator may not see orders
+        """
+        order = get_object_or_404(Order, pk=order_id)
+        if not self.has_view_permission(request, order):
+            raise PermissionDenied
+        name = f'attachment; filename="receipt-{order.pk}.json"'
+        body = receipt_bytes(receipt_of(order))
+        return HttpResponse(body, content_type="application/json", headers={"Content-Disposition": name})
 
     @admin.display(description="")
     def receipt(self, order: Order) -> SafeString:
@@ -70,8 +91,11 @@ class OrderWithReceiptAdmin(OrderAdmin):
             ticks += _tick_rows(names, (evidence.before, evidence.tick, evidence.after))
         steps = [[step.what, step.calculation, step.result] for step in shown.arithmetic]
         moved = [[row.at, row.family, row.kind, row.amount, row.debit, row.credit] for row in shown.transfers]
+        link = reverse("admin:trading_order_receipt", args=[order.pk])
         return format_html(
-            "{}{}{}{}",
+            '<a href="{}">Download the signed receipt</a> ({} proofs, signed when downloaded){}{}{}{}',
+            link,
+            shown.proofs,
             _table(["", "From"], facts),
             _table(["Tick", "Seq", "At", "Received", "Bid", "Ask", "Price"], ticks),
             _table(["Step", "Calculation", "Result"], steps),

@@ -1,161 +1,51 @@
-"""The receipt of an order: everything one needs to check its result by hand, from terms to transfers."""
+"""The receipt of an order: all that its result follows from, terms to transfers, with proofs, signed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 from uuid import UUID
 
 import msgspec
 
 from kernel import db
-from kernel.clock import optional_rfc3339, rfc3339
-from kernel.money import format_minor, format_scaled
+from kernel.clock import optional_rfc3339, rfc3339, wall_ms
+from kernel.money import format_minor
+from kernel.signing import canonical, signed
 from ledger.selectors import transfers_of_reference
 from quotes.domain import ADMISSION, ADMISSION_VERSION, RaiseCause
-from settlement.archive import log_begins_ms
-from settlement.domain import TRIMMED_WINDOW_MS, trimmed_mean
-from trading.domain import NEXT_TICK, TRIMMED_MEAN, OrderState
-from trading.events import OrderDocument, order_document
+from quotes.proofs import TickProof
+from settlement.domain import trimmed_mean
+from settlement.receipt_documents import (
+    Receipt,
+    ReceiptEvidence,
+    ReceiptFeed,
+    ReceiptRules,
+    ReceiptStep,
+    ReceiptTerms,
+    ReceiptTick,
+    ReceiptTicks,
+    ReceiptTransfer,
+    ReceiptWatermark,
+)
+from settlement.receipt_ticks import (
+    LOG,
+    Around,
+    Row,
+    TickSource,
+    evidence_of,
+    opening_of,
+    seal_documents,
+    tick_document,
+    tick_source,
+    window_of,
+)
+from trading.domain import NEXT_TICK, OrderState
+from trading.events import order_document
 from trading.models import Order
 
-VERSION = "receipt/1"
+VERSION = "receipt/2"
 _CAUSES = {RaiseCause.TICK: "tick", RaiseCause.HEARTBEAT: "heartbeat", RaiseCause.SETTLEMENT: "settlement"}
 
-
-class ReceiptTick(msgspec.Struct, frozen=True, kw_only=True):
-    """One admitted tick as the log has it; bid and ask as the feed sent them."""
-
-    seq: int
-    at: str
-    received_at: str
-    bid: str | None
-    ask: str | None
-    price: str
-    revision: int
-
-
-class ReceiptTicks(msgspec.Struct, frozen=True, kw_only=True):
-    """A tick that decided something, with the one before and the one after it in the log."""
-
-    tick: ReceiptTick | None
-    before: ReceiptTick | None
-    after: ReceiptTick | None
-
-
-class ReceiptFeed(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the prices came from, under the order's revision of the symbol."""
-
-    name: str
-    symbol: str
-    endpoint: str
-    revision: int
-    price_source: str
-
-
-class ReceiptTerms(msgspec.Struct, frozen=True, kw_only=True):
-    """What was frozen at acceptance and no order document shows."""
-
-    currency: str
-    price_scale: int
-    max_tick_age_ms: int
-    symbol_revision: int
-    session_closes_at: str | None
-    entry_after_seq: int | None
-    entry_until: str | None
-    expected_price: str | None
-    max_price_drift: str | None
-
-
-class ReceiptRules(msgspec.Struct, frozen=True, kw_only=True):
-    """The rules in force, by name and version."""
-
-    admission: str
-    entry: str
-    settlement: str
-    grace_ms: int
-
-
-class ReceiptEvidence(msgspec.Struct, frozen=True, kw_only=True):
-    """What the log says about the expiry.
-
-    ``window`` has the ticks that a mean was taken of, ``feed_closed`` the feed's last word by the expiry.
-    """
-
-    tick: ReceiptTick | None
-    before: ReceiptTick | None
-    after: ReceiptTick | None
-    window: list[ReceiptTick]
-    feed_closed: bool
-    feed_said: str | None
-    feed_said_at: str | None
-    emergency_revision: int | None
-
-
-class ReceiptWatermark(msgspec.Struct, frozen=True, kw_only=True):
-    """The raise that made the order due, or decided that it could not enter."""
-
-    watermark: str
-    cause: str
-    raised_at: str
-
-
-class ReceiptStep(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the arithmetic; integers are minor units of the currency or of the price scale."""
-
-    what: str
-    calculation: str
-    result: str
-
-
-class ReceiptTransfer(msgspec.Struct, frozen=True, kw_only=True):
-    """One movement of money that belongs to the order."""
-
-    id: str
-    at: str
-    family: str
-    kind: str
-    amount: str
-    debit: str
-    credit: str
-    debit_no: int | None
-    credit_no: int | None
-
-
-class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """A receipt; unsigned. ``feed`` says ``custom`` where prices are made or come from an overridden endpoint.
-
-    ``ticks`` is ``archive`` when the days that it speaks of have left the log: their ticks are in the archive's files
-    then, and here only as far as the order itself keeps them.
-    """
-
-    version: str
-    signature: str | None
-    ticks: str
-    order: OrderDocument
-    feed: str
-    source: ReceiptFeed
-    terms: ReceiptTerms
-    rules: ReceiptRules
-    opening: ReceiptTicks
-    evidence: ReceiptEvidence | None
-    watermark: ReceiptWatermark | None
-    arithmetic: list[ReceiptStep]
-    transfers: list[ReceiptTransfer]
-
-
-_TICK = "seq, at_ms, received_at_ms, bid::text, ask::text, price, revision"
-
-# A tick by its number; the log is gap-free, so its neighbours have the numbers beside it.
-_AROUND = f"""
-SELECT {_TICK} FROM quotes_tick
-WHERE symbol_id = %(symbol_id)s AND seq BETWEEN %(seq)s - 1 AND %(seq)s + 1
-  AND at_ms >= %(at_ms)s - 86400000 AND at_ms <= %(at_ms)s + 86400000
-ORDER BY seq"""
-
-_WINDOW = f"""
-SELECT {_TICK} FROM quotes_tick
-WHERE symbol_id = %(symbol_id)s AND at_ms > %(from_ms)s AND at_ms <= %(to_ms)s ORDER BY at_ms, seq"""
 
 _REVISIONS = """
 SELECT number, feed, source, endpoint, price_scale, price_source FROM quotes_symbol_revision
@@ -178,18 +68,19 @@ WHERE symbol_id = %(symbol_id)s AND emergency AND number > %(revision)s AND sinc
 def receipt_of(order: Order) -> Receipt:
     """Return an order's receipt as it stands now; what has not happened yet is null or missing from its lists."""
     revisions = {row[0]: row[1:] for row in db.rows(_REVISIONS, {"symbol_id": order.symbol_id})}
-    scales = {number: row[3] for number, row in revisions.items()}
-    feed, source, endpoint, _, price_source = revisions[order.revision]
+    feed, name, endpoint, _, price_source = revisions[order.revision]
     settled = order.state != OrderState.OPEN
-    evidence = _evidence(order, scales) if settled else None
+    source = tick_source(order)
+    shown = _Shown.of(order, source, {number: row[3] for number, row in revisions.items()})
+    evidence = _evidence(order, shown) if settled else None
     return Receipt(
         version=VERSION,
-        signature=None,
-        ticks="archive" if (order.entry_after_ms or order.open_at_ms or 0) < log_begins_ms() else "log",
+        ticks="log" if source.table == LOG else "archive",
+        proofs="complete" if shown.complete else "pending",
         order=order_document(order),
         feed="custom" if order.custom else feed,
         source=ReceiptFeed(
-            name=feed, symbol=source, endpoint=endpoint, revision=order.revision, price_source=price_source
+            name=feed, symbol=name, endpoint=endpoint, revision=order.revision, price_source=price_source
         ),
         terms=_terms(order),
         rules=ReceiptRules(
@@ -198,12 +89,56 @@ def receipt_of(order: Order) -> Receipt:
             settlement=order.settlement_rule,
             grace_ms=ADMISSION.grace_ms,
         ),
-        opening=_around(order.symbol_id, order.open_seq, order.open_at_ms, scales),
+        opening=shown.around(shown.opening),
         evidence=evidence,
         watermark=_watermark(order) if settled else None,
         arithmetic=_arithmetic(order, evidence),
         transfers=_transfers(order),
+        seals=seal_documents(shown.proofs.values()),
     )
+
+
+def receipt_bytes(receipt: Receipt) -> bytes:
+    """Return a receipt as it is handed out: canonical JSON, signed now."""
+    return canonical(signed(msgspec.to_builtins(receipt) | {"signed_at": rfc3339(wall_ms())}))
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """The ticks that a receipt shows, with their proofs and the scales of their revisions."""
+
+    opening: Around
+    evidence: Around
+    window: list[Row]
+    window_before: Row | None
+    proofs: dict[int, TickProof]
+    scales: dict[int, int]
+    complete: bool
+
+    @classmethod
+    def of(cls, order: Order, source: TickSource, scales: dict[int, int]) -> _Shown:
+        """Read the ticks of an order; evidence is sought only for one that entered and is settled."""
+        opening = opening_of(order, source)
+        decided = order.state != OrderState.OPEN and _decided_by_ticks(order)
+        evidence = evidence_of(order, source) if decided else Around()
+        window, window_before = window_of(order, source) if decided else ([], None)
+        arounds = (one for around in (opening, evidence) for one in (around.tick, around.before, around.after))
+        rows = [row for row in (*arounds, *window, window_before) if row is not None]
+        proofs = source.proofs(rows)
+        return cls(opening, evidence, window, window_before, proofs, scales, all(row[0] in proofs for row in rows))
+
+    def tick(self, row: Row | None) -> ReceiptTick | None:
+        """Return a tick as receipts show it."""
+        return None if row is None else tick_document(row, self.scales, self.proofs.get(row[0]))
+
+    def around(self, found: Around) -> ReceiptTicks:
+        """Return a tick and its neighbours as receipts show them."""
+        return ReceiptTicks(tick=self.tick(found.tick), before=self.tick(found.before), after=self.tick(found.after))
+
+
+def _decided_by_ticks(order: Order) -> bool:
+    """Whether an order entered and ran to its expiry."""
+    return order.open_seq is not None and order.reason != "price_moved"
 
 
 def _terms(order: Order) -> ReceiptTerms:
@@ -220,44 +155,20 @@ def _terms(order: Order) -> ReceiptTerms:
     )
 
 
-def _tick(row: Sequence[Any], scales: dict[int, int]) -> ReceiptTick:
-    seq, at_ms, received_at_ms, bid, ask, price, revision = row
-    return ReceiptTick(
-        seq=seq,
-        at=rfc3339(at_ms),
-        received_at=rfc3339(received_at_ms),
-        bid=bid,
-        ask=ask,
-        price=format_scaled(price, scales[revision]),
-        revision=revision,
-    )
-
-
-def _around(symbol_id: int, seq: int | None, at_ms: int | None, scales: dict[int, int]) -> ReceiptTicks:
-    if seq is None:
-        return ReceiptTicks(tick=None, before=None, after=None)
-    rows = db.rows(_AROUND, {"symbol_id": symbol_id, "seq": seq, "at_ms": at_ms})
-    ticks = {row[0]: _tick(row, scales) for row in rows}
-    return ReceiptTicks(tick=ticks.get(seq), before=ticks.get(seq - 1), after=ticks.get(seq + 1))
-
-
-def _evidence(order: Order, scales: dict[int, int]) -> ReceiptEvidence | None:
+def _evidence(order: Order, shown: _Shown) -> ReceiptEvidence | None:
     """Return what decided a settled order; None for one that never entered."""
-    if order.open_seq is None or order.reason == "price_moved":
+    if not _decided_by_ticks(order):
         return None
     at = {"symbol_id": order.symbol_id, "at_ms": order.expires_at_ms}
-    window = []
-    if order.settlement_rule == TRIMMED_MEAN:
-        bounds = {"from_ms": order.expires_at_ms - TRIMMED_WINDOW_MS, "to_ms": order.expires_at_ms}
-        window = [_tick(row, scales) for row in db.rows(_WINDOW, {"symbol_id": order.symbol_id} | bounds)]
-    around = _around(order.symbol_id, order.close_seq, order.close_at_ms, scales)
+    around = shown.around(shown.evidence)
     declared = db.row(_DECLARED, at) or (False, None, None)
     emergency = db.row(_EMERGENCY, at | {"revision": order.revision})
     return ReceiptEvidence(
         tick=around.tick,
         before=around.before,
         after=around.after,
-        window=window,
+        window=[tick_document(row, shown.scales, shown.proofs.get(row[0])) for row in shown.window],
+        window_before=shown.tick(shown.window_before),
         feed_closed=declared[0],
         feed_said=declared[1],
         feed_said_at=optional_rfc3339(declared[2]),

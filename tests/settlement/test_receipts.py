@@ -35,7 +35,7 @@ def test_a_receipt_shows_what_decided_a_win() -> None:
     assert receipt["order"]["state"] == "won"
     assert receipt["feed"] == "custom"
     assert receipt["source"]["name"] == "script"
-    assert receipt["signature"] is None
+    assert receipt["signature"]["kind"] == "dev"
     assert receipt["opening"]["tick"]["price"] == receipt["order"]["open_price"] == "1.08512"
     assert receipt["opening"]["after"]["seq"] == receipt["opening"]["tick"]["seq"] + 1
     evidence = receipt["evidence"]
