@@ -26,7 +26,7 @@ TERMINAL_SOURCES := $(shell find terminal -path terminal/node_modules -prune -o 
 NPM_QUIET := --no-audit --no-fund --no-update-notifier --loglevel=error
 TERMINAL_LOCK := terminal/package.json terminal/package-lock.json
 
-.PHONY: help run test test-fast soak lint types fmt manage setup clean
+.PHONY: help run test test-fast soak lint types fmt verifier manage setup clean
 
 help:
 	@echo 'make run        the whole platform on http://127.0.0.1:$${PORT:-8000}; Ctrl-C stops it'
@@ -36,6 +36,7 @@ help:
 	@echo 'make lint       ruff, import-linter, migrations, eslint'
 	@echo 'make types      mypy strict, vue-tsc'
 	@echo 'make fmt        format the Python code'
+	@echo 'make verifier   build verify/dist/fairstrike-verify.pyz, which checks receipts and archives'
 	@echo 'make manage do="COMMAND"   a manage.py command beside a running platform'
 	@echo 'make setup      what the others do first: .venv and the built terminal'
 	@echo 'make clean      remove what was made, except the data in .data'
@@ -70,13 +71,17 @@ fmt: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+verifier: $(STAMPS)/python
+	@$(BIN)/python -m settlement.verifier verify/dist/fairstrike-verify.pyz
+	@echo verify/dist/fairstrike-verify.pyz
+
 manage: setup
 	@$(BIN)/python manage.py $(do)
 
 setup: $(STAMPS)/python $(STAMPS)/terminal
 
 clean:
-	rm -rf $(VENV) .tools $(STAMPS) build dist terminal/dist terminal/node_modules
+	rm -rf $(VENV) .tools $(STAMPS) build dist verify/dist terminal/dist terminal/node_modules
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -12,6 +15,7 @@ from rest_framework.response import Response
 from kernel.http.pages import known_query
 from kernel.signing_history import keys_public
 from quotes.api import PublicView
+from settlement.verifier import NAME, verifier_bytes
 
 
 class SigningKeySerializer(serializers.Serializer[Any]):
@@ -38,3 +42,25 @@ class SigningKeysView(PublicView):
         """List the keys that sign receipts and archives, newest first."""
         known_query(request.query_params)
         return Response({"data": keys_public()})
+
+
+class VerifierView(PublicView):
+    """The program that checks receipts and archives."""
+
+    @extend_schema(
+        operation_id="fairness_verifier",
+        responses={(200, "application/zip"): OpenApiTypes.BINARY},
+        auth=[],
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """Download fairstrike-verify: one file for Python 3.11 or newer that needs no network."""
+        known_query(request.query_params)
+        body = verifier_bytes()
+        return HttpResponse(
+            body,
+            content_type="application/zip",
+            headers={
+                "Content-Disposition": f'attachment; filename="{NAME}"',
+                "ETag": f'"{hashlib.sha256(body).hexdigest()}"',
+            },
+        )

@@ -15,7 +15,7 @@ from quotes.proofs import TickProof, tick_proofs
 from quotes.sealing import MINUTE_MS, SealRow, minute_of
 from settlement import archive
 from settlement.domain import TRIMMED_WINDOW_MS
-from settlement.receipt_documents import ReceiptProof, ReceiptSeal, ReceiptTick
+from settlement.receipt_documents import ReceiptProof, ReceiptSeal, ReceiptTick, ReceiptTicks
 from trading.domain import TRIMMED_MEAN, OrderState
 from trading.models import Order
 
@@ -123,7 +123,67 @@ def _minutes(order: Order) -> set[int]:
     return sealed | own | {minute_ms + beside for minute_ms in own for beside in (-MINUTE_MS, MINUTE_MS)}
 
 
-def opening_of(order: Order, source: TickSource) -> Around:
+@dataclass(frozen=True, slots=True)
+class ShownTicks:
+    """The ticks that a receipt shows, their proofs by number, and the price scales of their revisions."""
+
+    opening: Around
+    evidence: Around
+    window: list[Row]
+    window_before: Row | None
+    proofs: dict[int, TickProof]
+    scales: dict[int, int]
+
+    @property
+    def complete(self) -> bool:
+        """Whether each tick has its proof."""
+        arounds = (
+            one for around in (self.opening, self.evidence) for one in (around.tick, around.before, around.after)
+        )
+        return all(row is None or row[0] in self.proofs for row in (*arounds, *self.window, self.window_before))
+
+    def document(self, row: Row) -> ReceiptTick:
+        """Return a tick as receipts show it."""
+        seq, at_ms, received_at_ms, bid, ask, price, revision = row
+        return ReceiptTick(
+            seq=seq,
+            at=rfc3339(at_ms),
+            received_at=rfc3339(received_at_ms),
+            bid=bid,
+            ask=ask,
+            price=format_scaled(price, self.scales[revision]),
+            revision=revision,
+            proof=_proof_document(self.proofs.get(seq)),
+        )
+
+    def optional(self, row: Row | None) -> ReceiptTick | None:
+        """Return a tick that may be missing."""
+        return None if row is None else self.document(row)
+
+    def around(self, found: Around) -> ReceiptTicks:
+        """Return a tick and its neighbours as receipts show them."""
+        return ReceiptTicks(
+            tick=self.optional(found.tick), before=self.optional(found.before), after=self.optional(found.after)
+        )
+
+
+def ticks_shown(order: Order, source: TickSource, scales: dict[int, int]) -> ShownTicks:
+    """Read the ticks of an order; evidence is sought only for one that ran to its expiry."""
+    opening, evidence, window, before = _opening(order, source), Around(), list[Row](), None
+    if order.state != OrderState.OPEN and ran_to_expiry(order):
+        evidence = _evidence(order, source)
+        window, before = _window(order, source)
+    arounds = (one for around in (opening, evidence) for one in (around.tick, around.before, around.after))
+    rows = [row for row in (*arounds, *window, before) if row is not None]
+    return ShownTicks(opening, evidence, window, before, source.proofs(rows), scales)
+
+
+def ran_to_expiry(order: Order) -> bool:
+    """Whether an order entered and was not refunded at once."""
+    return order.open_seq is not None and order.reason != "price_moved"
+
+
+def _opening(order: Order, source: TickSource) -> Around:
     """Return the opening tick; for an order that could not enter, the ticks between which there was none."""
     if order.open_seq is not None:
         return source.around(order.open_seq)
@@ -132,7 +192,7 @@ def opening_of(order: Order, source: TickSource) -> Around:
     return Around()
 
 
-def evidence_of(order: Order, source: TickSource) -> Around:
+def _evidence(order: Order, source: TickSource) -> Around:
     """Return the evidence tick; where none counts, the ticks between which the order expired."""
     if order.close_seq is not None:
         return source.around(order.close_seq)
@@ -140,7 +200,7 @@ def evidence_of(order: Order, source: TickSource) -> Around:
     return Around() if last is None else source.behind(last)
 
 
-def window_of(order: Order, source: TickSource) -> tuple[list[Row], Row | None]:
+def _window(order: Order, source: TickSource) -> tuple[list[Row], Row | None]:
     """Return the ticks that a mean is taken of, and the one before them: nothing was left out in between."""
     if order.settlement_rule != TRIMMED_MEAN:
         return [], None
@@ -148,22 +208,11 @@ def window_of(order: Order, source: TickSource) -> tuple[list[Row], Row | None]:
     return rows, source.at((rows[0][0] - 1,)).get(rows[0][0] - 1) if rows else None
 
 
-def tick_document(row: Row, scales: dict[int, int], proof: TickProof | None) -> ReceiptTick:
-    """Return a tick as receipts show it."""
-    seq, at_ms, received_at_ms, bid, ask, price, revision = row
-    return ReceiptTick(
-        seq=seq,
-        at=rfc3339(at_ms),
-        received_at=rfc3339(received_at_ms),
-        bid=bid,
-        ask=ask,
-        price=format_scaled(price, scales[revision]),
-        revision=revision,
-        proof=None
-        if proof is None
-        else ReceiptProof(
-            index=proof.index, minute=rfc3339(proof.seal.minute_ms), path=[node.hex() for node in proof.path]
-        ),
+def _proof_document(proof: TickProof | None) -> ReceiptProof | None:
+    if proof is None:
+        return None
+    return ReceiptProof(
+        index=proof.index, minute=rfc3339(proof.seal.minute_ms), path=[node.hex() for node in proof.path]
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -13,7 +15,6 @@ from kernel.money import format_minor
 from kernel.signing import canonical, signed
 from ledger.selectors import transfers_of_reference
 from quotes.domain import ADMISSION, ADMISSION_VERSION, RaiseCause
-from quotes.proofs import TickProof
 from settlement.domain import trimmed_mean
 from settlement.receipt_documents import (
     Receipt,
@@ -22,23 +23,10 @@ from settlement.receipt_documents import (
     ReceiptRules,
     ReceiptStep,
     ReceiptTerms,
-    ReceiptTick,
-    ReceiptTicks,
     ReceiptTransfer,
     ReceiptWatermark,
 )
-from settlement.receipt_ticks import (
-    LOG,
-    Around,
-    Row,
-    TickSource,
-    evidence_of,
-    opening_of,
-    seal_documents,
-    tick_document,
-    tick_source,
-    window_of,
-)
+from settlement.receipt_ticks import LOG, ShownTicks, ran_to_expiry, seal_documents, tick_source, ticks_shown
 from trading.domain import NEXT_TICK, OrderState
 from trading.events import order_document
 from trading.models import Order
@@ -65,22 +53,60 @@ SELECT min(number) FROM quotes_symbol_revision
 WHERE symbol_id = %(symbol_id)s AND emergency AND number > %(revision)s AND since_ms <= %(at_ms)s"""
 
 
+@dataclass(frozen=True, slots=True)
+class ReceiptFacts:
+    """What an order's receipt says besides the order: read from the database, or made up in a test vector."""
+
+    feed: str
+    feed_symbol: str
+    endpoint: str
+    price_source: str
+    ticks: str
+    shown: ShownTicks
+    declared: tuple[bool, str | None, int | None]
+    emergency_revision: int | None
+    watermark: ReceiptWatermark | None
+    transfers: list[ReceiptTransfer]
+
+
 def receipt_of(order: Order) -> Receipt:
     """Return an order's receipt as it stands now; what has not happened yet is null or missing from its lists."""
     revisions = {row[0]: row[1:] for row in db.rows(_REVISIONS, {"symbol_id": order.symbol_id})}
     feed, name, endpoint, _, price_source = revisions[order.revision]
-    settled = order.state != OrderState.OPEN
     source = tick_source(order)
-    shown = _Shown.of(order, source, {number: row[3] for number, row in revisions.items()})
-    evidence = _evidence(order, shown) if settled else None
+    at = {"symbol_id": order.symbol_id, "at_ms": order.expires_at_ms}
+    emergency = db.row(_EMERGENCY, at | {"revision": order.revision})
+    facts = ReceiptFacts(
+        feed=feed,
+        feed_symbol=name,
+        endpoint=endpoint,
+        price_source=price_source,
+        ticks="log" if source.table == LOG else "archive",
+        shown=ticks_shown(order, source, {number: row[3] for number, row in revisions.items()}),
+        declared=_three(db.row(_DECLARED, at) or (False, None, None)),
+        emergency_revision=emergency[0] if emergency else None,
+        watermark=_watermark(order),
+        transfers=_transfers(order),
+    )
+    return receipt_made(order, facts)
+
+
+def receipt_made(order: Order, facts: ReceiptFacts) -> Receipt:
+    """Return the receipt that an order and the facts about it make. Pure."""
+    settled, shown = order.state != OrderState.OPEN, facts.shown
+    evidence = _evidence(order, facts) if settled else None
     return Receipt(
         version=VERSION,
-        ticks="log" if source.table == LOG else "archive",
+        ticks=facts.ticks,
         proofs="complete" if shown.complete else "pending",
         order=order_document(order),
-        feed="custom" if order.custom else feed,
+        feed="custom" if order.custom else facts.feed,
         source=ReceiptFeed(
-            name=feed, symbol=name, endpoint=endpoint, revision=order.revision, price_source=price_source
+            name=facts.feed,
+            symbol=facts.feed_symbol,
+            endpoint=facts.endpoint,
+            revision=order.revision,
+            price_source=facts.price_source,
         ),
         terms=_terms(order),
         rules=ReceiptRules(
@@ -91,9 +117,9 @@ def receipt_of(order: Order) -> Receipt:
         ),
         opening=shown.around(shown.opening),
         evidence=evidence,
-        watermark=_watermark(order) if settled else None,
+        watermark=facts.watermark if settled else None,
         arithmetic=_arithmetic(order, evidence),
-        transfers=_transfers(order),
+        transfers=facts.transfers,
         seals=seal_documents(shown.proofs.values()),
     )
 
@@ -101,44 +127,6 @@ def receipt_of(order: Order) -> Receipt:
 def receipt_bytes(receipt: Receipt) -> bytes:
     """Return a receipt as it is handed out: canonical JSON, signed now."""
     return canonical(signed(msgspec.to_builtins(receipt) | {"signed_at": rfc3339(wall_ms())}))
-
-
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """The ticks that a receipt shows, with their proofs and the scales of their revisions."""
-
-    opening: Around
-    evidence: Around
-    window: list[Row]
-    window_before: Row | None
-    proofs: dict[int, TickProof]
-    scales: dict[int, int]
-    complete: bool
-
-    @classmethod
-    def of(cls, order: Order, source: TickSource, scales: dict[int, int]) -> _Shown:
-        """Read the ticks of an order; evidence is sought only for one that entered and is settled."""
-        opening = opening_of(order, source)
-        decided = order.state != OrderState.OPEN and _decided_by_ticks(order)
-        evidence = evidence_of(order, source) if decided else Around()
-        window, window_before = window_of(order, source) if decided else ([], None)
-        arounds = (one for around in (opening, evidence) for one in (around.tick, around.before, around.after))
-        rows = [row for row in (*arounds, *window, window_before) if row is not None]
-        proofs = source.proofs(rows)
-        return cls(opening, evidence, window, window_before, proofs, scales, all(row[0] in proofs for row in rows))
-
-    def tick(self, row: Row | None) -> ReceiptTick | None:
-        """Return a tick as receipts show it."""
-        return None if row is None else tick_document(row, self.scales, self.proofs.get(row[0]))
-
-    def around(self, found: Around) -> ReceiptTicks:
-        """Return a tick and its neighbours as receipts show them."""
-        return ReceiptTicks(tick=self.tick(found.tick), before=self.tick(found.before), after=self.tick(found.after))
-
-
-def _decided_by_ticks(order: Order) -> bool:
-    """Whether an order entered and ran to its expiry."""
-    return order.open_seq is not None and order.reason != "price_moved"
 
 
 def _terms(order: Order) -> ReceiptTerms:
@@ -155,25 +143,28 @@ def _terms(order: Order) -> ReceiptTerms:
     )
 
 
-def _evidence(order: Order, shown: _Shown) -> ReceiptEvidence | None:
+def _evidence(order: Order, facts: ReceiptFacts) -> ReceiptEvidence | None:
     """Return what decided a settled order; None for one that never entered."""
-    if not _decided_by_ticks(order):
+    if not ran_to_expiry(order):
         return None
-    at = {"symbol_id": order.symbol_id, "at_ms": order.expires_at_ms}
-    around = shown.around(shown.evidence)
-    declared = db.row(_DECLARED, at) or (False, None, None)
-    emergency = db.row(_EMERGENCY, at | {"revision": order.revision})
+    shown = facts.shown
+    around, (feed_closed, feed_said, feed_said_ms) = shown.around(shown.evidence), facts.declared
     return ReceiptEvidence(
         tick=around.tick,
         before=around.before,
         after=around.after,
-        window=[tick_document(row, shown.scales, shown.proofs.get(row[0])) for row in shown.window],
-        window_before=shown.tick(shown.window_before),
-        feed_closed=declared[0],
-        feed_said=declared[1],
-        feed_said_at=optional_rfc3339(declared[2]),
-        emergency_revision=emergency[0] if emergency else None,
+        window=[shown.document(row) for row in shown.window],
+        window_before=shown.optional(shown.window_before),
+        feed_closed=feed_closed,
+        feed_said=feed_said,
+        feed_said_at=optional_rfc3339(feed_said_ms),
+        emergency_revision=facts.emergency_revision,
     )
+
+
+def _three(row: Sequence[Any]) -> tuple[bool, str | None, int | None]:
+    closed, said, at_ms = row
+    return closed, said, at_ms
 
 
 def _watermark(order: Order) -> ReceiptWatermark | None:
