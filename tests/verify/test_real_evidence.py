@@ -1,0 +1,199 @@
+"""What a running platform hands out verifies with nothing but Python, and does not once it is touched."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fairstrike_verify import Outcome, Report, Source, Verdict, verify
+from kernel.canonical import canonical
+from kernel.signing import signed
+from quotes.seals import seals_make
+from tests.evidence import log_of
+from tests.market import Market, Trader, db_now_ms, market_open, order_row, settle_due, trader_open
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+MINUTE_MS = 60_000
+
+
+def _receipt(trader: Trader, order_id: str) -> bytes:
+    response = trader.http().get(f"/api/v1/orders/{order_id}/receipt")
+    assert response.status_code == 200, response.content
+    return bytes(response.content)
+
+
+def _keys(trader: Trader) -> bytes:
+    return bytes(trader.http().get("/api/v1/fairness/keys").content)
+
+
+def _archive(market: Market) -> bytes:
+    log = log_of(market, until_ms=market.newest_ms)
+    day = log.days()[-1]
+    return log.archive(day, sign=signed, complete=False, signed_at_ms=db_now_ms())
+
+
+def _sealed(market: Market) -> None:
+    """Let the market go on, so that every minute with something to prove is final, and seal."""
+    market.admitted("1.08600", at_ms=market.newest_ms + 3 * MINUTE_MS)
+    assert seals_make(now_ms=db_now_ms()) > 0
+
+
+def _failed(report: Report) -> list[str]:
+    return [line.words for line in report.lines if line.outcome is Outcome.FAILED]
+
+
+def _won(market: Market, trader: Trader) -> str:
+    order = trader.place(market, "up", expires_at_ms=market.now_ms + 4_000)
+    expires_ms = order_row(order).expires_at_ms
+    market.admitted("1.08520", at_ms=expires_ms - 1_000)
+    market.admitted("1.08600", at_ms=expires_ms + 2)
+    return order.id
+
+
+def _lost(market: Market, trader: Trader) -> str:
+    order = trader.place(market, "down", expires_at_ms=market.now_ms + 4_000)
+    market.admitted("1.08520", at_ms=order_row(order).expires_at_ms)
+    market.admitted("1.08500", at_ms=order_row(order).expires_at_ms + 1)
+    return order.id
+
+
+def _tied(market: Market, trader: Trader) -> str:
+    order = trader.place(market, "down", expires_at_ms=market.now_ms + 2_000)
+    market.admitted("1.08500", at_ms=order_row(order).expires_at_ms + 1)
+    return order.id
+
+
+def _stale(market: Market, trader: Trader) -> str:
+    order = trader.place(market, "down", expires_at_ms=market.now_ms + 9_000)
+    market.admitted("1.08500", at_ms=order_row(order).expires_at_ms + 1)
+    return order.id
+
+
+def _entered(market: Market, trader: Trader) -> str:
+    order = trader.place(market, "up", expires_at_ms=market.now_ms + 4_000)
+    market.admitted("1.08514", at_ms=market.now_ms + 10)
+    market.admitted("1.08520", at_ms=order_row(order).expires_at_ms - 1_000)
+    market.admitted("1.08500", at_ms=order_row(order).expires_at_ms + 1)
+    return order.id
+
+
+def _not_entered(market: Market, trader: Trader) -> str:
+    order = trader.place(market, "up", expires_at_ms=market.now_ms + 8_000)
+    market.admitted("1.08500", at_ms=order_row(order).expires_at_ms - 1)
+    return order.id
+
+
+def _averaged(market: Market, trader: Trader) -> str:
+    order = trader.place(market, "up", expires_at_ms=market.now_ms + 12_000)
+    expires_ms = order_row(order).expires_at_ms
+    for before_ms, price in ((10_000, "1.09000"), (9_999, "1.08500"), (5_000, "1.08514"), (0, "1.08515")):
+        market.admitted(price, at_ms=expires_ms - before_ms)
+    market.admitted("1.08000", at_ms=expires_ms + 2)
+    return order.id
+
+
+def _averaged_nothing(market: Market, trader: Trader) -> str:
+    order = trader.place(market, "up", expires_at_ms=market.now_ms + 15_000)
+    market.admitted("1.08000", at_ms=order_row(order).expires_at_ms + 2)
+    return order.id
+
+
+@pytest.mark.parametrize(
+    ("story", "terms", "ends"),
+    [
+        (_won, {}, ("won", None)),
+        (_lost, {}, ("lost", None)),
+        (_tied, {}, ("tied", None)),
+        (_stale, {}, ("refunded", "stale_tick")),
+        (_entered, {"entry_rule": "next_tick/1"}, ("won", None)),
+        (_not_entered, {"entry_rule": "next_tick/1"}, ("refunded", "no_entry_tick")),
+        (_averaged, {"settlement_rule": "trimmed_mean_10s/1"}, ("lost", None)),
+        (_averaged_nothing, {"settlement_rule": "trimmed_mean_10s/1"}, ("refunded", "no_tick")),
+    ],
+)
+def test_every_kind_of_result_verifies(
+    story: Callable[[Market, Trader], str], terms: dict[str, Any], ends: tuple[str, str | None]
+) -> None:
+    """Issue: a receipt and an archive verify on a machine with nothing but Python, whatever the rules and the end."""
+    market, trader = market_open(**terms), trader_open()
+    order_id = story(market, trader)
+    settle_due()
+    _sealed(market)
+    receipt = _receipt(trader, order_id)
+    document = json.loads(receipt)
+    assert (document["order"]["state"], document["order"]["reason"]) == ends
+    assert document["proofs"] == "complete"
+    alone = verify([Source("receipt", receipt)], keys=Source("keys", _keys(trader)))
+    assert (_failed(alone), alone.verdict) == ([], Verdict.VERIFIED)
+    archive = _archive(market)
+    both = verify([Source("receipt", receipt), Source("archive", archive)], keys=Source("keys", _keys(trader)))
+    assert (_failed(both), both.verdict) == ([], Verdict.VERIFIED)
+
+
+def test_a_receipt_is_pending_until_its_minute_is_sealed_and_an_archive_proves_it_meanwhile() -> None:
+    """Formats: proofs are pending while a minute is open; the rest is verified, and nothing is called proven."""
+    market, trader = market_open(), trader_open()
+    order_id = _won(market, trader)
+    settle_due()
+    pending = _receipt(trader, order_id)
+    report = verify([Source("receipt", pending)])
+    assert (_failed(report), report.verdict) == ([], Verdict.PENDING)
+    assert any("NOT PROVEN YET" in line.words and "Fetch it again" in line.words for line in report.lines)
+    _sealed(market)
+    archive = Source("archive", _archive(market))
+    assert verify([Source("receipt", pending), archive]).verdict is Verdict.VERIFIED
+
+
+def test_the_zipapp_verifies_what_the_platform_hands_out_and_nothing_else(tmp_path: Path) -> None:
+    """Issue, done when: one flipped byte, a dropped tick and a swap fail; no package, no environment, no network."""
+    market, trader = market_open(), trader_open()
+    order_id = _won(market, trader)
+    settle_due()
+    _sealed(market)
+    receipt, archive = _receipt(trader, order_id), _archive(market)
+    program = tmp_path / "fairstrike-verify.pyz"
+    program.write_bytes(trader.http().get("/api/v1/fairness/verifier").content)
+    (tmp_path / "keys.json").write_bytes(_keys(trader))
+
+    def run(receipt: bytes, archive: bytes) -> tuple[int, str]:
+        (tmp_path / "receipt.json").write_bytes(receipt)
+        (tmp_path / "archive.txt").write_bytes(archive)
+        asked = [str(program), "receipt.json", "archive.txt", "--keys", "keys.json"]
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", *asked], cwd=tmp_path, env={}, capture_output=True, text=True, timeout=30
+        )
+        assert "Traceback" not in done.stderr
+        return done.returncode, done.stdout
+
+    code, words = run(receipt, archive)
+    assert code == 0, words
+    assert "VERIFIED: everything that was given holds" in words
+    lines = archive.splitlines(keepends=True)
+    assert len(lines) > 4
+    flipped = receipt.replace(b'"won"', b'"wom"', 1)
+    dropped = b"".join([*lines[:2], *lines[3:]])
+    swapped = b"".join([*lines[:2], lines[3], lines[2], *lines[4:]])
+    for changed in ((flipped, archive), (receipt, dropped), (receipt, swapped)):
+        code, words = run(*changed)
+        assert code == 1, words
+        assert "FAILED: not everything holds" in words
+
+
+def test_a_result_that_was_changed_and_signed_again_fails_by_its_rule() -> None:
+    """Issue: the platform itself cannot hand out another result, though it has the key."""
+    market, trader = market_open(), trader_open()
+    order_id = _won(market, trader)
+    settle_due()
+    _sealed(market)
+    document = json.loads(_receipt(trader, order_id))
+    document["order"] |= {"state": "lost", "payout": "0.00", "profit": "-10.00"}
+    del document["signature"]
+    report = verify([Source("receipt", canonical(signed(document)))])
+    assert any("by its rule it is won" in words for words in _failed(report))
