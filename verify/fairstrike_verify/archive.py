@@ -16,6 +16,9 @@ from fairstrike_verify.strict_json import NotCanonicalError, canonical_document
 
 FIRST_WORD = b"fairstrike-archive/"
 DAY_MS = 86_400_000
+# Bounds of what is held in memory at a time; no feed comes near them.
+MOST_TICKS = 1_000_000
+MOST_REVISIONS = 10_000
 _NUMBER = r"(0|[1-9]\d{0,19})"
 _INSTANT = r"(0|-?[1-9]\d{0,17})"
 _SIDE = r"(\d{1,1000}(?:\.\d{1,1000})?|)"
@@ -40,6 +43,17 @@ class Question:
     next: Tick | None = None
     window: list[Tick] = field(default_factory=list)
     covered: bool = False
+
+    def follows(self, seq: int) -> bool | None:
+        """Whether a tick, or none for 0, is the last one by the instant; None where no archive tells."""
+        if not self.covered:
+            return None
+        if self.next is not None and (self.next.seq == seq + 1 or _same_day(self.next.at_ms, self.at_ms)):
+            return self.next.seq == seq + 1
+        # The last one of an earlier day says nothing about the days between.
+        if self.last is not None and _same_day(self.last.at_ms, self.at_ms):
+            return self.last.seq == seq
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +166,7 @@ class ArchiveReader:
             raise ArchiveError("it is no seal as the format has it")
         minute_ms, count, first_seq = (int(found[place]) for place in (1, 2, 3))
         root, previous_head, head = (bytes.fromhex(found[place].decode()) for place in (4, 5, 6))
-        if not 0 < count < 2**32 or first_seq >= 2**63 or not -(2**63) <= minute_ms < 2**63:
+        if not 0 < count <= MOST_TICKS or first_seq >= 2**63 or not -(2**63) <= minute_ms < 2**63:
             raise ArchiveError("a number of the seal is out of range")
         seal = Seal(self.symbol, minute_ms, count, first_seq, root, previous_head, head)
         if seal.own_head != head:
@@ -190,6 +204,8 @@ class ArchiveReader:
             if tick.seq in wanted:
                 self._found[tick.seq] = tick
             scales = self._scales.setdefault(tick.revision, set(range(19)))
+            if len(self._scales) > MOST_REVISIONS:
+                raise ArchiveError("its ticks have more revisions than any symbol has")
             if tick.bid and scales:
                 # The statement comes last and says the scale: nearly always one tick leaves a single one.
                 scales -= {places for places in scales if price_of_quote(tick, places) != tick.price}
@@ -270,6 +286,10 @@ def _tick(line: bytes) -> Tick:
     if seq >= 2**63 or price >= 2**63 or revision >= 2**32 or (not found[4]) is not (not found[5]):
         raise ArchiveError("a number of the tick is out of range, or it has only one of bid and ask")
     return Tick(seq, at_ms, received_ms, found[4].decode(), found[5].decode(), price, revision)
+
+
+def _same_day(at_ms: int, other_ms: int) -> bool:
+    return at_ms // DAY_MS == other_ms // DAY_MS
 
 
 def _day_ms(day: str) -> int:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from fairstrike_verify.report import Report, Verdict
+from fairstrike_verify.report import Line, Report, Verdict
 from fairstrike_verify.verification import verify
 
 _EXIT_CODES = {Verdict.VERIFIED: 0, Verdict.FAILED: 1, Verdict.PENDING: 3}
@@ -30,7 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--manifest", help="a day's manifest, saved from /api/v1/fairness/archives/DAY")
     asked = parser.parse_args(arguments)
     report = verify(asked.files, keys=asked.keys, heads=asked.heads, manifest=asked.manifest)
-    _show(report)
+    try:
+        _show(report)
+    except BrokenPipeError:
+        # Whoever read along has gone; Python would complain once more when it ends.
+        sys.stdout = None
     return _EXIT_CODES[report.verdict]
 
 
@@ -38,10 +42,11 @@ def _show(report: Report) -> None:
     # A terminal that cannot show a sign gets a question mark instead of a fault.
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")
-    file = None
-    for line in sorted(report.lines, key=lambda line: [one.file for one in report.lines].index(line.file)):
-        if line.file != file:
-            file = line.file
-            sys.stdout.write(f"{file}\n")
-        sys.stdout.write(f"  {line.outcome:<8}{line.words}\n")
+    files: dict[str, list[Line]] = {}
+    for line in report.lines:
+        files.setdefault(line.file, []).append(line)
+    for file, lines in files.items():
+        sys.stdout.write(f"{file}\n")
+        sys.stdout.writelines(f"  {line.outcome:<8}{line.words}\n" for line in lines)
     sys.stdout.write(f"\n{_WORDS[report.verdict]}\n")
+    sys.stdout.flush()

@@ -150,10 +150,10 @@ def nothing_between(
     """
     if after is not None:
         return after.tick.at_ms > by_ms
-    seq = None if last is None else last.tick.seq
+    seq = 0 if last is None else last.tick.seq
     for question in archived:
-        if question.at_ms == by_ms and question.covered:
-            return (question.last.seq if question.last is not None else None) in (seq, None)
+        if question.at_ms == by_ms and (told := question.follows(seq)) is not None:
+            return told
     proof = None if last is None else last.proof
     if proof is None or last is None or minute_of(by_ms) != proof.minute_ms:
         return None
