@@ -1,6 +1,6 @@
 """The published examples of evidence, docs/fairness/vectors: texts that verify, and what dishonest hands made of them.
 
-``python -m tests.verify.published`` writes them; a test compares them byte for byte.
+``python -m tests.verify`` writes them; a test compares them byte for byte.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from kernel.canonical import canonical
+from tests.verify import examples as made
+
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "fairness" / "vectors"
 
 
 def files() -> dict[str, bytes]:
     """Return every file by its name, the index of the expected verdicts included."""
-    from tests.verify import examples as made
-
     book = _Book()
     book.files["keys.json"] = made.keys_text()
     book.files["heads.log"] = made.LOG.heads()
@@ -30,6 +31,16 @@ def files() -> dict[str, bytes]:
     rows = [{"verdict": verdict, "because": because, **given} for verdict, because, given in book.rows]
     book.files["index.json"] = (json.dumps(rows, indent=1, sort_keys=True) + "\n").encode()
     return book.files
+
+
+def write() -> None:
+    """Write the examples in place of what is there."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for path in FOLDER.iterdir():
+        if path.suffix != ".md":
+            path.unlink()
+    for name, content in files().items():
+        (FOLDER / name).write_bytes(content)
 
 
 class _Book:
@@ -57,8 +68,6 @@ class _Book:
 
 
 def _honest(book: _Book) -> None:
-    from tests.verify import examples as made
-
     stories = {
         "won": (made.won, "won under last_tick/1; the evidence tick is the second of one millisecond"),
         "lost": (made.lost, "lost under last_tick/1, opening and evidence in different minutes"),
@@ -97,9 +106,6 @@ def _changed(document: dict[str, Any], change: Callable[[dict[str, Any]], Any]) 
 
 
 def _dishonest_receipts(book: _Book) -> None:
-    from kernel.canonical import canonical
-    from tests.verify import examples as made
-
     won, lost = made.receipt_document(made.won()), made.receipt_document(made.lost())
     mean = made.receipt_document(made.mean())
 
@@ -180,8 +186,6 @@ _FALSE: list[tuple[str, str, Callable[[dict[str, Any]], Any]]] = [
 
 
 def _dishonest_archives(book: _Book, archive: bytes) -> None:
-    from tests.verify import examples as made
-
     def add(name: str, text: bytes, because: str, **given: Any) -> None:
         book.files[f"{name}.txt"] = text
         book.expect("failed", because, archives=[f"{name}.txt"], **given)
@@ -201,23 +205,3 @@ def _dishonest_archives(book: _Book, archive: bytes) -> None:
     book.expect("failed", "the heads that were kept tell that it was sealed anew", archives=sealed, heads="heads.log")
     book.expect("failed", "its seals are not those of an honest receipt", "won.json", archives=sealed)
     book.expect("failed", "it is not the archive of the manifest", archives=sealed, manifest="day.json")
-
-
-def main() -> None:
-    """Write the examples."""
-    import os
-
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.test")
-    import django
-
-    django.setup()
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for path in FOLDER.iterdir():
-        if path.suffix != ".md":
-            path.unlink()
-    for name, content in files().items():
-        (FOLDER / name).write_bytes(content)
-
-
-if __name__ == "__main__":
-    main()

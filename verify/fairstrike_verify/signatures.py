@@ -61,12 +61,15 @@ def signature_check(document: dict[str, Any], keys: list[Key] | None, checks: Ch
         signature = Members(document).inner("signature")
         value = signature.hexadecimal("value", 64)
         public_key = signature.hexadecimal("public_key", 32)
-        key_id, kind = signature.text("key_id"), signature.text("kind")
+        key_id, kind, algorithm = (signature.text(name) for name in ("key_id", "kind", "algorithm"))
         signed_at_ms = Members(document).instant("signed_at")
     except ShapeError as error:
         checks.failed(f"its signature cannot be read: {error}")
         return
-    faults = _faults(document, signature, key_id, kind, public_key, value)
+    if algorithm != "Ed25519" or kind not in ("production", "dev"):
+        checks.failed("its signature is of another kind than this program knows")
+        return
+    faults = _faults(document, signature, key_id, public_key, value)
     if not checks.all_of(f"it was signed with the key {key_id} and not changed since", faults):
         return
     if kind == "dev":
@@ -79,13 +82,9 @@ def signature_check(document: dict[str, Any], keys: list[Key] | None, checks: Ch
         _key_check(keys, Key(key_id, kind, public_key, signed_at_ms, None), checks)
 
 
-def _faults(
-    document: dict[str, Any], signature: Members, key_id: str, kind: str, public_key: bytes, value: bytes
-) -> list[str]:
+def _faults(document: dict[str, Any], signature: Members, key_id: str, public_key: bytes, value: bytes) -> list[str]:
     if set(signature.source) != {"algorithm", "key_id", "kind", "public_key", "value"}:
         return ["its signature has other members than the format says"]
-    if signature.text("algorithm") != "Ed25519" or kind not in ("production", "dev"):
-        return ["its signature is of another kind than this program knows"]
     if key_id != key_id_of(public_key):
         return ["its key_id is not the name of its public key"]
     bare = {name: member for name, member in signature.source.items() if name != "value"}
