@@ -14,6 +14,7 @@ from accounts.api import CallerView
 from accounts.domain import ledger_of
 from kernel.errors import not_found
 from kernel.http.pages import known_query
+from quotes.archives_api import SignatureSerializer
 from settlement.receipts import order_receipt, receipt_bytes
 from trading.api import OrderSerializer
 
@@ -36,16 +37,6 @@ class ReceiptSealSerializer(serializers.Serializer[Any]):
     root = serializers.CharField()  # type: ignore[assignment]
     previous_head = serializers.CharField()
     head = serializers.CharField()
-
-
-class SignatureSerializer(serializers.Serializer[Any]):
-    """An Ed25519 signature over the document's canonical JSON without ``value``."""
-
-    algorithm = serializers.ChoiceField(["Ed25519"])
-    key_id = serializers.CharField()
-    kind = serializers.ChoiceField(["production", "dev"])
-    public_key = serializers.CharField()
-    value = serializers.CharField()
 
 
 class ReceiptTickSerializer(serializers.Serializer[Any]):

@@ -24,7 +24,7 @@ from settlement.domain import TRIMMED_WINDOW_MS, EntryTerms, Evidence, Outcome, 
 from settlement.receipt_documents import ReceiptTransfer, ReceiptWatermark
 from settlement.receipt_ticks import Row, TickSource, ticks_shown
 from settlement.receipts import ReceiptFacts, receipt_made
-from tests.evidence import SealedLog
+from tests.verify.sealed_log import SealedLog
 from trading.domain import LAST_TICK, NEXT_TICK, TRIMMED_MEAN, Direction, OrderState
 from trading.models import Order
 

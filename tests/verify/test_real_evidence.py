@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from fairstrike_verify import Outcome, Report, Source, Verdict, verify
 from kernel.canonical import canonical
 from kernel.signing import signed
+from quotes.heads import FILE_TARGET, heads_append, heads_publish
 from quotes.seals import seals_make
-from tests.evidence import log_of
 from tests.market import Market, Trader, db_now_ms, market_open, order_row, settle_due, trader_open
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -30,13 +31,23 @@ def _receipt(trader: Trader, order_id: str) -> bytes:
 
 
 def _keys(trader: Trader) -> bytes:
-    return bytes(trader.http().get("/api/v1/fairness/keys").content)
+    return _download(trader, "keys")
 
 
-def _archive(market: Market) -> bytes:
-    log = log_of(market, until_ms=market.newest_ms)
-    day = log.days()[-1]
-    return log.archive(day, sign=signed, complete=False, signed_at_ms=db_now_ms())
+def _days(receipt: bytes) -> list[str]:
+    """Return the days in which a receipt has ticks: one, but for orders over midnight."""
+    document = json.loads(receipt)
+    return sorted({seal["minute"][:10] for seal in document["seals"]} or {document["order"]["expires_at"][:10]})
+
+
+def _download(trader: Trader, address: str) -> bytes:
+    response = trader.http().get(f"/api/v1/fairness/{address}")
+    assert response.status_code == 200, response.content
+    return bytes(response.getvalue())
+
+
+def _archives(trader: Trader, market: Market, receipt: bytes) -> list[bytes]:
+    return [_download(trader, f"archives/{day}/{market.code}") for day in _days(receipt)]
 
 
 def _sealed(market: Market) -> None:
@@ -132,8 +143,8 @@ def test_every_kind_of_result_verifies(
     assert document["proofs"] == "complete"
     alone = verify([Source("receipt", receipt)], keys=Source("keys", _keys(trader)))
     assert (_failed(alone), alone.verdict) == ([], Verdict.VERIFIED)
-    archive = _archive(market)
-    both = verify([Source("receipt", receipt), Source("archive", archive)], keys=Source("keys", _keys(trader)))
+    archives = [Source("archive", text) for text in _archives(trader, market, receipt)]
+    both = verify([Source("receipt", receipt), *archives], keys=Source("keys", _keys(trader)))
     assert (_failed(both), both.verdict) == ([], Verdict.VERIFIED)
 
 
@@ -147,25 +158,40 @@ def test_a_receipt_is_pending_until_its_minute_is_sealed_and_an_archive_proves_i
     assert (_failed(report), report.verdict) == ([], Verdict.PENDING)
     assert any("NOT PROVEN YET" in line.words and "Fetch it again" in line.words for line in report.lines)
     _sealed(market)
-    archive = Source("archive", _archive(market))
-    assert verify([Source("receipt", pending), archive]).verdict is Verdict.VERIFIED
+    archives = [Source("archive", text) for text in _archives(trader, market, _receipt(trader, order_id))]
+    assert verify([Source("receipt", pending), *archives]).verdict is Verdict.VERIFIED
 
 
-def test_the_zipapp_verifies_what_the_platform_hands_out_and_nothing_else(tmp_path: Path) -> None:
+def test_the_zipapp_verifies_what_the_platform_hands_out_and_nothing_else(settings: Settings, tmp_path: Path) -> None:
     """Issue, done when: one flipped byte, a dropped tick and a swap fail; no package, no environment, no network."""
+    settings.DATA_DIR = tmp_path
     market, trader = market_open(), trader_open()
     order_id = _won(market, trader)
     settle_due()
     _sealed(market)
-    receipt, archive = _receipt(trader, order_id), _archive(market)
+    heads_publish(target=FILE_TARGET, deliver=heads_append)
+    receipt = _receipt(trader, order_id)
+    archive, day = _archives(trader, market, receipt)[-1], _days(receipt)[-1]
     program = tmp_path / "fairstrike-verify.pyz"
-    program.write_bytes(trader.http().get("/api/v1/fairness/verifier").content)
+    program.write_bytes(_download(trader, "verifier"))
     (tmp_path / "keys.json").write_bytes(_keys(trader))
+    (tmp_path / "day.json").write_bytes(_download(trader, f"archives/{day}"))
+    kept = sorted((tmp_path / "heads").glob("*.log"))[-1]
 
     def run(receipt: bytes, archive: bytes) -> tuple[int, str]:
         (tmp_path / "receipt.json").write_bytes(receipt)
         (tmp_path / "archive.txt").write_bytes(archive)
-        asked = [str(program), "receipt.json", "archive.txt", "--keys", "keys.json"]
+        asked = [
+            str(program),
+            "receipt.json",
+            "archive.txt",
+            "--keys",
+            "keys.json",
+            "--manifest",
+            "day.json",
+            "--heads",
+            str(kept),
+        ]
         done = subprocess.run(
             [sys.executable, "-I", "-S", *asked], cwd=tmp_path, env={}, capture_output=True, text=True, timeout=30
         )

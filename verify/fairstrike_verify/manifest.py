@@ -15,8 +15,8 @@ from fairstrike_verify.sealing import root_over
 @dataclass(frozen=True, slots=True)
 class _Entry:
     symbol: str
-    text_bytes: int
-    text_sha256: str
+    text_bytes: int | None
+    text_sha256: bytes | None
     root: bytes
     previous_head: bytes
     last_head: bytes
@@ -41,11 +41,18 @@ class Manifest:
             if listed is None:
                 checks.failed(f"the archive of {archive.symbol} is not in the manifest")
                 continue
-            text = (archive.text_bytes, archive.text_sha256)
-            chain = (statement.root, statement.previous_head, statement.last_head, statement.seals, statement.ticks)
-            if (listed.text_bytes, listed.text_sha256) == text and chain == (
-                *(listed.root, listed.previous_head, listed.last_head, listed.seals, listed.ticks),
-            ):
+            found = _Entry(
+                archive.symbol,
+                # A day that has not ended has no text of which every byte is settled.
+                None if listed.text_bytes is None else archive.text_bytes,
+                None if listed.text_sha256 is None else bytes.fromhex(archive.text_sha256),
+                statement.root,
+                statement.previous_head,
+                statement.last_head,
+                statement.seals,
+                statement.ticks,
+            )
+            if listed == found:
                 checks.ok(f"the archive of {archive.symbol} is the one that the manifest lists")
             elif self.complete and statement.complete:
                 checks.failed(f"the archive of {archive.symbol} is another one than the manifest lists")
@@ -67,14 +74,17 @@ def manifest_of(document: dict[str, Any]) -> Manifest:
         raise ShapeError("its archives are not in the order of their symbols")
     if source.hexadecimal("root", 32) != root_over([entry.root for entry in entries]):
         raise ShapeError("its root is not that of its archives")
-    return Manifest(source.text("day"), source.flag("complete"), {entry.symbol: entry for entry in entries})
+    complete = source.flag("complete")
+    if complete and any(entry.text_bytes is None or entry.text_sha256 is None for entry in entries):
+        raise ShapeError("it says that the day is complete, and does not say what its archives are")
+    return Manifest(source.text("day"), complete, {entry.symbol: entry for entry in entries})
 
 
 def _entry(source: Members) -> _Entry:
     return _Entry(
         symbol=source.symbol("symbol"),
-        text_bytes=source.whole("bytes"),
-        text_sha256=source.hexadecimal("sha256", 32).hex(),
+        text_bytes=source.maybe("bytes", source.whole),
+        text_sha256=source.maybe("sha256", lambda name: source.hexadecimal(name, 32)),
         root=source.hexadecimal("root", 32),
         previous_head=source.hexadecimal("previous_head", 32),
         last_head=source.hexadecimal("last_head", 32),

@@ -1,4 +1,4 @@
-"""Evidence as texts: archives written by hand from the formats, for tests and for the published examples."""
+"""Archives and heads written by hand from the formats, for the published examples."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from typing import Any
 
 from kernel.canonical import canonical
 from kernel.clock import rfc3339
-from quotes.minutes import minutes_read
 from quotes.sealing import MINUTE_MS, NO_HEAD, LogTick, SealRow, day_root, minute_of, seal_of
-from tests.market import Market
 
 DAY_MS = 86_400_000
 Sign = Callable[[Mapping[str, Any]], dict[str, Any]]
@@ -92,9 +90,3 @@ class SealedLog:
 def _line(tick: LogTick) -> tuple[Any, ...]:
     seq, at_ms, received_at_ms, bid, ask, price, revision = tick
     return seq, at_ms, received_at_ms, bid, ask, price, revision
-
-
-def log_of(market: Market, *, until_ms: int) -> SealedLog:
-    """Return the log of a market up to an instant, read from the database and sealed again."""
-    read = minutes_read(symbol_id=market.id, from_ms=0, to_ms=minute_of(until_ms))
-    return SealedLog.of(market.code, [tick for _, ticks in read for tick in ticks])
