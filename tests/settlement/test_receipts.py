@@ -1,4 +1,4 @@
-"""Receipts: complete, unsigned, and enough to check a result by hand (rules 3, contract `/orders/{id}/receipt`)."""
+"""Receipts: complete, proven, signed, and enough to check a result by hand (rules 3, contract)."""
 
 from __future__ import annotations
 
