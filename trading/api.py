@@ -21,8 +21,10 @@ from kernel.http import json_response, problem_response, rate_check
 from kernel.http.pages import Cursor, instant_query, known_query, page_ask, page_document
 from kernel.http.schema import FROM, PAGE, TO
 from trading import selectors, services
+from trading.domain import Ticket
 from trading.errors import ledger_forbidden
 from trading.events import order_document
+from trading.refusals import refusal_count
 from trading.ticket import ticket_parsed
 
 _LEDGERS = ("real", "demo", "tournament")
@@ -94,13 +96,19 @@ def order_place_view(request: HttpRequest) -> HttpResponse:
     Middleware has run, so the request has its id and, for a browser, its session.
     """
     headers: dict[str, str] = {}
+    caller: Caller | None = None
+    ticket: Ticket | None = None
     try:
         caller = caller_of(request, scope="trade")
         headers = rate_check("orders", caller.rate_key)
         if request.content_type != "application/json":
             raise Problem("media_type.unsupported", status=415, title="Send the body as application/json.")
-        placed = services.order_place(caller=caller, ticket=ticket_parsed(request.body))
+        ticket = ticket_parsed(request.body)
+        placed = services.order_place(caller=caller, ticket=ticket, arrived_ns=getattr(request, "arrived_ns", None))
     except Problem as problem:
+        # What a known caller is refused before there is a ticket; all later refusals are counted by the service.
+        if caller is not None and ticket is None:
+            refusal_count(caller, None, problem.code)
         refused = problem_response(problem, request)
         for name, value in headers.items():
             refused[name] = value

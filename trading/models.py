@@ -9,6 +9,9 @@ from django.db.models import F, Q
 from kernel.ids import uuid7
 from trading.domain import Direction, OrderState
 
+# What the column holds: a little more than half an hour.
+HANDLED_US_MAX = 2**31 - 1
+
 
 class Order(models.Model):
     """One order, for ever. Money in minor units, prices scaled by ``price_scale``, instants in Unix milliseconds."""
@@ -59,6 +62,7 @@ class Order(models.Model):
     payout = models.BigIntegerField(null=True)
     settled_at_ms = models.BigIntegerField(null=True)
     balance_after = models.BigIntegerField()
+    handled_us = models.IntegerField(null=True, help_text="from the request's arrival to the write, microseconds")
 
     class Meta:
         db_table = "trading_order"
@@ -201,6 +205,24 @@ class OrderOpen(models.Model):
 
     def __str__(self) -> str:
         return str(self.order_id)
+
+
+class RefusalCount(models.Model):
+    """How many orders of a client were refused on a UTC day, by code; a tally for reports that nothing judges."""
+
+    pk = models.CompositePrimaryKey("day", "user_id", "book_kind", "code")
+    day = models.DateField()
+    user_id = models.UUIDField()
+    book_kind = models.CharField(max_length=10)
+    code = models.CharField(max_length=60)
+    count = models.BigIntegerField()
+
+    class Meta:
+        db_table = "trading_refusal_count"
+        constraints = [models.CheckConstraint(condition=Q(count__gt=0), name="trading_refusal_count_some")]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.book_kind} {self.code}: {self.count}"
 
 
 class TradingPolicy(models.Model):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -30,7 +31,8 @@ from trading.domain import Account, Direction, Market, Terms, Ticket, Wallet, ad
 from trading.events import OrderDocument, order_document
 from trading.limit_rules import LimitUse
 from trading.limits import limit_use
-from trading.models import Order
+from trading.models import HANDLED_US_MAX, Order
+from trading.refusals import refusal_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,30 +55,33 @@ class _Facts:
     repeated_id: UUID | None
 
 
-def order_place(*, caller: Caller, ticket: Ticket) -> PlacedOrder:
+def order_place(*, caller: Caller, ticket: Ticket, arrived_ns: int | None = None) -> PlacedOrder:
     """Accept an order and reserve its stake, or refuse it with nothing changed.
 
     The clock is the database's, read after the wallet is locked, and handed to :func:`trading.domain.admit`.
 
+    :param arrived_ns: when the request came, on this process's monotonic clock; without it, now. It is measured, kept
+        for the report on equal execution, and never judged.
     :raises Problem: with the code of the first check that failed (rules, section 2); ``order.busy`` when the wallet
         stayed locked for 2 s
     """
+    arrived_ns = time.monotonic_ns() if arrived_ns is None else arrived_ns
     try:
         with transaction.atomic(durable=True):
-            placed = _placed(caller, ticket)
+            placed = _placed(caller, ticket, arrived_ns)
     except OperationalError as error:
         if isinstance(error.__cause__, LockNotAvailable | DeadlockDetected):
-            count("orders_refused", code="order.busy")
+            refusal_count(caller, ticket, "order.busy")
             raise errors.order_busy() from error
         raise
     except Problem as problem:
-        count("orders_refused", code=problem.code)
+        refusal_count(caller, ticket, problem.code)
         raise
     count("orders_repeated" if placed.repeated else "orders_placed")
     return placed
 
 
-def _placed(caller: Caller, ticket: Ticket) -> PlacedOrder:
+def _placed(caller: Caller, ticket: Ticket, arrived_ns: int) -> PlacedOrder:
     wallet_id = _wallet_locked(caller, ticket)
     facts = _facts(caller, ticket, wallet_id)
     asked = _asked(ticket)
@@ -94,7 +99,7 @@ def _placed(caller: Caller, ticket: Ticket) -> PlacedOrder:
         use=_limit_use(caller, facts),
         now_ms=facts.now_ms,
     )
-    return PlacedOrder(_written(caller, ticket, facts.wallet, terms, asked), repeated=False)
+    return PlacedOrder(_written(caller, ticket, facts.wallet, terms, asked, arrived_ns), repeated=False)
 
 
 def _wallet_locked(caller: Caller, ticket: Ticket) -> UUID:
@@ -256,7 +261,9 @@ def _frozen_columns(caller: Caller, terms: Terms, asked: str) -> dict[str, Any]:
     }
 
 
-def _written(caller: Caller, ticket: Ticket, wallet: Wallet, terms: Terms, asked: str) -> OrderDocument:
+def _written(
+    caller: Caller, ticket: Ticket, wallet: Wallet, terms: Terms, asked: str, arrived_ns: int
+) -> OrderDocument:
     order_id = uuid7()
     balance = wallet.balance - terms.stake
     columns = _shown_columns(caller, ticket, wallet, terms)
@@ -281,6 +288,7 @@ def _written(caller: Caller, ticket: Ticket, wallet: Wallet, terms: Terms, asked
         "user_id": caller.user_id,
         "stakes_id": wallet.stakes_id,
         "at_ms": terms.accepted_at_ms,
+        "handled_us": min((time.monotonic_ns() - arrived_ns) // 1_000, HANDLED_US_MAX),
     }
     written = db.row(
         statements.PLACE,

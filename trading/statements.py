@@ -56,13 +56,14 @@ ordered AS (
         id, client_order_id, user_id, wallet_id, book, currency, source, token_id, asked, symbol_id, symbol, direction,
         stake, payout_percent, entry_rule, settlement_rule, max_tick_age_ms, revision, price_scale, custom,
         accepted_at_ms, expires_at_ms, session_closes_ms, expected_price, max_price_drift, entered_at_ms, open_seq,
-        open_at_ms, open_price, entry_after_seq, entry_after_ms, entry_until_ms, state, balance_after)
+        open_at_ms, open_price, entry_after_seq, entry_after_ms, entry_until_ms, state, balance_after,
+        handled_us)
     SELECT %(order_id)s, %(client_order_id)s, %(user_id)s, %(wallet_id)s, %(book)s, %(currency)s, %(source)s,
            %(token_id)s, %(asked)s, %(symbol_id)s, %(symbol)s, %(direction)s, %(stake)s, %(payout_percent)s,
            %(entry_rule)s, %(settlement_rule)s, %(max_tick_age_ms)s, %(revision)s, %(price_scale)s, %(custom)s,
            %(at_ms)s, %(expires_at_ms)s, %(session_closes_ms)s, %(expected_price)s, %(max_price_drift)s,
            %(entered_at_ms)s, %(open_seq)s, %(open_at_ms)s, %(open_price)s, %(entry_after_seq)s, %(entry_after_ms)s,
-           %(entry_until_ms)s, 'open', debited.balance
+           %(entry_until_ms)s, 'open', debited.balance, %(handled_us)s
     FROM debited
 ),
 due AS (

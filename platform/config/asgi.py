@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import warnings
 from typing import Any
@@ -19,6 +20,7 @@ django_application = get_asgi_application()
 
 from quotes.stream import application as quotes_stream  # noqa: E402 - needs Django's applications
 from realtime.routing import websocket_application as account_stream  # noqa: E402
+from trading.refusals import refusals_end  # noqa: E402
 
 _SOCKETS: dict[str, Any] = {"/ws/quotes/": quotes_stream, "/ws/v1/": account_stream}
 
@@ -42,6 +44,9 @@ async def _lifespan(receive: Any, send: Any) -> None:
     """Answer the server's start and stop; each stream starts its own tasks with its first socket."""
     while True:
         message = await receive()
+        if message["type"] == "lifespan.shutdown":
+            # The server ends by its signal and not by Python's own exit: nothing registered there would run.
+            await asyncio.to_thread(refusals_end)
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return

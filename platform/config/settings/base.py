@@ -233,6 +233,8 @@ RATE_LIMITS = {
     "reads": (50, 1, 100),
     "log_in": (10, 60, 10),
 }
+# How often a process writes down the orders that it refused; 0: never by itself.
+REFUSALS_WRITTEN_EVERY_S = 1
 
 # --- time and words -------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"

@@ -5,3 +5,5 @@ from config.settings.dev import *  # noqa: F403
 SECRET_KEY = "tests-only"  # noqa: S105
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "testserver"]
+# A thread that writes beside a test would outlive it; tests write by themselves, or set this.
+REFUSALS_WRITTEN_EVERY_S = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 
 import structlog
@@ -19,13 +20,15 @@ _PROBLEM_PATHS = ("/api/", "/ea/", "/healthz", "/readyz", "/metrics")
 
 
 class RequestIdMiddleware:
-    """Number each request, in the log, in the answer's header and in problem documents."""
+    """Number each request, in the log, in the answer's header and in problem documents, and note when it came."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Take the caller's X-Request-ID when it is well formed, else make one."""
+        # The first thing that is done with a request, so that whatever delays it afterwards is measured.
+        request.arrived_ns = time.monotonic_ns()  # type: ignore[attr-defined]
         given = request.headers.get("X-Request-ID", "")
         request_id = given if _REQUEST_ID.match(given) else str(uuid7())
         request.request_id = request_id  # type: ignore[attr-defined]
