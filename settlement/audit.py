@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ from uuid import UUID
 import structlog
 
 from kernel import db
+from kernel.jobs import DAY_MS
 from settlement import archive, statements
 from settlement.claims import ORDER_WIDTH, ClaimedOrder, evidence_of, order_of, tick_of
 from settlement.domain import TRIMMED_WINDOW_MS, Evidence, Outcome, Tick, entry, outcome
@@ -22,19 +24,52 @@ _FOREVER_MS = 2**62
 
 
 @dataclass(slots=True)
+class DayCounts:
+    """What an audit counted for the orders settled on one UTC day."""
+
+    checked: int = 0
+    differences: int = 0
+    unavailable: int = 0
+
+
+@dataclass(slots=True)
 class AuditResult:
-    """Counts of an audit, and the ids of the orders that differ or whose ticks are gone."""
+    """Counts of an audit, and the ids of the orders that differ or whose ticks are gone.
+
+    ``days``: the counts by day of settlement, in days since 1970.
+    """
 
     checked: int = 0
     differences: list[UUID] = field(default_factory=list)
     unavailable: list[UUID] = field(default_factory=list)
+    days: dict[int, DayCounts] = field(default_factory=lambda: defaultdict(DayCounts))
+
+    def check(self, order: ClaimedOrder) -> None:
+        """Count an order that is looked at."""
+        self.checked += 1
+        self._day(order).checked += 1
+
+    def differs(self, order: ClaimedOrder) -> None:
+        """Note an order whose result is another one."""
+        self.differences.append(order.id)
+        self._day(order).differences += 1
+
+    def misses(self, order: ClaimedOrder) -> None:
+        """Note an order whose ticks are gone."""
+        self.unavailable.append(order.id)
+        self._day(order).unavailable += 1
+
+    def _day(self, order: ClaimedOrder) -> DayCounts:
+        # The audit reads an order with the instant of its settlement.
+        return self.days[order.now_ms // DAY_MS]
 
 
 def orders_audit(*, from_ms: int | None, to_ms: int | None) -> AuditResult:
     """Recompute every order settled in [from, to); it reads the log and writes nothing."""
     result = AuditResult()
     for page in _pages(from_ms or 0, to_ms or _FOREVER_MS):
-        result.checked += len(page)
+        for order in page:
+            result.check(order)
         fresh, archived = _parted(page)
         _compare(fresh, "quotes_tick", result)
         if archived:
@@ -67,7 +102,8 @@ def _compare_archived(orders: Sequence[ClaimedOrder], result: AuditResult) -> No
         archive.ticks_load(days=days, symbol_ids={order.row["symbol_id"] for order in orders})
     except archive.ArchiveDamagedError as error:
         log.warning("archive_damaged", error=str(error), orders=len(orders))
-        result.unavailable += [order.id for order in orders]
+        for order in orders:
+            result.misses(order)
     else:
         _compare(orders, archive.EVERYTHING, result)
 
@@ -83,9 +119,9 @@ def _compare(orders: Sequence[ClaimedOrder], ticks: str, result: AuditResult) ->
         order = order_of(row)
         opening = tick_of(row[-4:])
         if order.row["open_seq"] is not None and opening is None:
-            result.unavailable.append(order.id)
+            result.misses(order)
         elif not _agrees(order, row[7 + ORDER_WIDTH : -4], opening, evidence_of(row, windows.get(order.id))):
-            result.differences.append(order.id)
+            result.differs(order)
 
 
 def _agrees(order: ClaimedOrder, stored: Sequence[Any], opening: Tick | None, evidence: Evidence) -> bool:

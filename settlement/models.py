@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -88,3 +89,92 @@ class DailyUser(Daily):
 
     def __str__(self) -> str:
         return f"{self.day} {self.book_kind} {self.user_id}"
+
+
+class ExecutionDay(models.Model):
+    """How orders of one UTC day were executed, for a group of clients of a ledger; made by ``fairness.execution``.
+
+    Orders are those accepted on the day. It is final once all of them are settled.
+    """
+
+    pk = models.CompositePrimaryKey("day", "book_kind", "side")
+    day = models.DateField()
+    book_kind = models.CharField("ledger", max_length=10, choices=_BOOK_KINDS)
+    side = models.CharField("group", max_length=8)
+    clients = models.IntegerField()
+    orders = models.BigIntegerField()
+    latencies: ArrayField[list[int], list[int]] = ArrayField(
+        models.BigIntegerField(), help_text="orders by bucket of the time they took"
+    )
+    refusals = models.JSONField(help_text="refused orders by code")
+    refunds = models.JSONField(help_text="refunded orders by reason")
+    settled = models.BigIntegerField()
+    payout_sum = models.BigIntegerField(help_text="percent, over all orders")
+    last_entries = models.BigIntegerField(help_text="orders under last_tick/1")
+    last_age_ms = models.BigIntegerField(help_text="sum of their ticks' ages at acceptance")
+    next_entries = models.BigIntegerField(help_text="orders under next_tick/1 that entered")
+    next_wait_ms = models.BigIntegerField(help_text="sum of their waits for a tick")
+    final = models.BooleanField()
+    counted_at_ms = models.BigIntegerField()
+
+    class Meta:
+        db_table = "settlement_execution_day"
+        constraints = [
+            models.CheckConstraint(condition=Q(side__in=["all", "winners", "losers"]), name="settlement_execution_side")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.book_kind} {self.side}"
+
+
+class Counts(models.Model):
+    """What a re-settlement found: orders recomputed, with another result, and without their ticks."""
+
+    checked = models.BigIntegerField()
+    differences = models.BigIntegerField()
+    unavailable = models.BigIntegerField()
+
+    class Meta:
+        abstract = True
+
+
+class Resettlement(Counts):
+    """One nightly re-settlement of the orders settled in [from, to); rows never change."""
+
+    at_ms = models.BigIntegerField()
+    from_ms = models.BigIntegerField(null=True, help_text="null when there was nothing to check")
+    to_ms = models.BigIntegerField()
+
+    class Meta:
+        db_table = "settlement_resettlement"
+        indexes = [models.Index(fields=["-at_ms", "-id"], name="settlement_resettled_newest")]
+
+    def __str__(self) -> str:
+        return f"re-settlement at {self.at_ms}"
+
+
+class ResettledDay(Counts):
+    """What the newest re-settlement found for the orders settled on one UTC day."""
+
+    day = models.DateField(primary_key=True)
+    at_ms = models.BigIntegerField()
+
+    class Meta:
+        db_table = "settlement_resettled_day"
+
+    def __str__(self) -> str:
+        return str(self.day)
+
+
+class InvariantNight(models.Model):
+    """One nightly check of all invariants; rows never change."""
+
+    at_ms = models.BigIntegerField()
+    violations = models.JSONField(help_text="by invariant")
+
+    class Meta:
+        db_table = "settlement_invariant_night"
+        indexes = [models.Index(fields=["-at_ms", "-id"], name="settlement_invariants_newest")]
+
+    def __str__(self) -> str:
+        return f"invariants at {self.at_ms}"

@@ -12,6 +12,8 @@ from kernel.metrics import count
 from ledger.invariants import FULL_CHECKS
 from settlement.archive import ticks_archive
 from settlement.audit import orders_audit
+from settlement.fairness.execution import execution_days_count
+from settlement.fairness.nights import invariants_record, resettlement_record
 from settlement.invariants import CHECKS
 from settlement.payouts import payouts_recalculate_once
 
@@ -42,11 +44,12 @@ def settlement_ticks_archive() -> None:
 
 @shared_task(name="settlement.orders_audit")  # type: ignore[untyped-decorator]
 def settlement_orders_audit() -> None:
-    """Recompute all settled orders once a night; what was found stands with the job's run."""
+    """Recompute all settled orders once a night, and publish what was found."""
     now_ms = database_now_ms()
 
     def audited() -> str:
-        found = orders_audit(from_ms=None, to_ms=None)
+        found = orders_audit(from_ms=None, to_ms=now_ms)
+        resettlement_record(found, to_ms=now_ms, at_ms=database_now_ms())
         if found.differences or found.unavailable:
             count("audit_findings", len(found.differences) + len(found.unavailable))
         return f"checked {found.checked}, differences {len(found.differences)}, unavailable {len(found.unavailable)}"
@@ -57,13 +60,14 @@ def settlement_orders_audit() -> None:
 
 @shared_task(name="settlement.invariants_check")  # type: ignore[untyped-decorator]
 def settlement_invariants_check() -> None:
-    """Check every invariant in full once a night; what is violated stands with the job's run, and is counted."""
+    """Check every invariant in full once a night, and publish what is violated."""
     now_ms = database_now_ms()
 
     def checked() -> str:
         with transaction.atomic():
             db.run(f"SET LOCAL statement_timeout = {2 * HOUR_MS}")
             found = db.violation_counts(FULL_CHECKS | CHECKS)
+        invariants_record(found, at_ms=database_now_ms())
         violated = {name.partition(" ")[0]: violations for name, violations in found.items() if violations}
         if violated:
             count("invariant_violations", sum(violated.values()))
@@ -72,3 +76,16 @@ def settlement_invariants_check() -> None:
 
     if now_ms % DAY_MS >= AUDIT_AFTER_MS:
         job_once("settlement.invariants_check", DAY_MS, now_ms, checked, takeover_ms=6 * HOUR_MS)
+
+
+@shared_task(name="settlement.execution_days_count")  # type: ignore[untyped-decorator]
+def settlement_execution_days_count() -> None:
+    """Count how the orders of the days that are over were executed, once an hour until nothing of a day can change."""
+    now_ms = database_now_ms()
+    job_once(
+        "settlement.execution_days_count",
+        HOUR_MS,
+        now_ms,
+        lambda: f"{execution_days_count(now_ms=now_ms)} days",
+        takeover_ms=HOUR_MS,
+    )

@@ -22,6 +22,7 @@ SCHEDULE: dict[str, float] = {
     "settlement.ticks_archive": 600.0,
     "settlement.orders_audit": 600.0,
     "settlement.invariants_check": 600.0,
+    "settlement.execution_days_count": 300.0,
     "accounts.bans_lapse": 10.0,
     "ledger.checkpoint": 600.0,
     "ledger.adjustments_expire": 30.0,

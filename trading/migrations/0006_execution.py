@@ -3,6 +3,7 @@
 import re
 from importlib import import_module
 
+import django.contrib.postgres.indexes
 import django.db.models.fields.composite
 from django.db import migrations, models
 
@@ -25,6 +26,12 @@ class Migration(migrations.Migration):
             field=models.IntegerField(help_text="from the request's arrival to the write, microseconds", null=True),
         ),
         migrations.RunSQL(FREEZES_IT, FROZEN),
+        migrations.AddIndex(
+            model_name="order",
+            index=django.contrib.postgres.indexes.BrinIndex(
+                autosummarize=True, fields=["accepted_at_ms"], name="trading_order_by_day"
+            ),
+        ),
         migrations.CreateModel(
             name="RefusalCount",
             fields=[
