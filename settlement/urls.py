@@ -3,11 +3,12 @@
 from django.urls import path
 
 from settlement import api, keys_api
-from settlement.fairness import execution_api, nights_api
+from settlement.fairness import execution_api, incidents_api, nights_api
 
 urlpatterns = [
     path("orders/<uuid:order_id>/receipt", api.ReceiptView.as_view()),
     path("fairness/execution", execution_api.ExecutionView.as_view()),
+    path("fairness/incidents", incidents_api.FairnessIncidentsView.as_view()),
     path("fairness/invariants", nights_api.InvariantsView.as_view()),
     path("fairness/keys", keys_api.SigningKeysView.as_view()),
     path("fairness/resettlements", nights_api.ResettlementsView.as_view()),

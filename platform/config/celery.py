@@ -29,6 +29,7 @@ SCHEDULE: dict[str, float] = {
     "realtime.events_expire": 600.0,
     "quotes.partitions_ensure": 600.0,
     "quotes.windows_extend": 60.0,
+    "quotes.gaps_find": 20.0,
 }
 app.conf.beat_schedule = {
     # Nobody needs a request that was not taken before the next one: a worker that was away finds one of each.

@@ -2,6 +2,7 @@
 
 from quotes.models.calendars import CalendarChange, Holiday, MarketCalendar, TradingSession, TradingWindow
 from quotes.models.changes import HaltChange, Incident, PayoutChange
+from quotes.models.gaps import FeedGap, FeedWatch
 from quotes.models.log import Candle, FeedDeclaration, FeedStatus, RefusalCount, RefusedSample, Tick, TickArchive
 from quotes.models.seals import DayArchive, DayManifest, HeadPublication, Seal
 from quotes.models.symbols import PAYOUT_LEAST, PAYOUT_MOST, Symbol, SymbolHead, SymbolRevision
@@ -14,7 +15,9 @@ __all__ = [
     "DayArchive",
     "DayManifest",
     "FeedDeclaration",
+    "FeedGap",
     "FeedStatus",
+    "FeedWatch",
     "HaltChange",
     "HeadPublication",
     "Holiday",
