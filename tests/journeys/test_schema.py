@@ -96,6 +96,7 @@ def world(settings: Any) -> Iterator[World]:
         "token_id": str(spare.pk),
         "symbol": market.code,
         "day": datetime.fromtimestamp(market.now_ms / 1000, UTC).date().isoformat(),
+        "slug": "settlement_last_tick_1",
     }
     # As Django's own test client does: the end of a request must not end the transaction of the test.
     for signal in (request_started, request_finished):
