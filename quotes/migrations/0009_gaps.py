@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('quotes', '0007_trading_hours_by_name'),
+        ('quotes', '0008_seals'),
     ]
 
     operations = [
