@@ -1,0 +1,1 @@
+"""A seeded simulator of the pure core: one integer decides a run, and replays it."""
