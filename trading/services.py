@@ -148,14 +148,14 @@ def _facts(caller: Caller, ticket: Ticket, wallet_id: UUID) -> _Facts:
         max_stake=max_stake,
     )
     account = Account(*found[12:17])
-    market = None if found[18] is None else _market(now_ms, found[18:47])
+    market = None if found[18] is None else _market(now_ms, found[18:48])
     return _Facts(now_ms, wallet, account, found[17], market, repeated_id)
 
 
 def _market(now_ms: int, columns: tuple[Any, ...]) -> Market:
     symbol_id, code, offered, price_scale, payout, min_stake, max_stake, min_s, max_s, deadline_s = columns[:10]
     entry, settlement, revision, custom, cap, exposure = columns[10:16]
-    facts = MarketFacts(*columns[16:29])
+    facts = MarketFacts(*columns[16:30])
     return Market(
         symbol_id=symbol_id,
         code=code,

@@ -181,9 +181,9 @@ class Transaction:
 
         :raises UniqueError: somebody else has committed the same key meanwhile; everything is rolled back
         """
+        self.session.require()
         if self.over:
             return
-        self.session.require()
         database = self.database
         for table, key in self.inserted:
             if database.table(table).get(key) is not ABSENT:

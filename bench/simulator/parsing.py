@@ -38,7 +38,7 @@ class LeadershipLostError(Exception):
 class AdmittedNote:
     """What the judge is told of a batch: the head it met, what was received, and the real rule's answer.
 
-    :param term: which parser's life this is; source ids are remembered for one
+    :param term: which parser leads for which time; source ids are remembered for one term
     """
 
     symbol: SymbolRow
@@ -67,7 +67,7 @@ class Parser:
     process: Process = field(init=False)
     _draws: random.Random = field(init=False)
     _monotonic_offset_ms: float = 0.0
-    _life: int = 0
+    _terms: int = 0
     _clock: ReceiveClock = field(init=False)
     _inbox: Inbox = field(init=False)
     _session: Session | None = None
@@ -101,7 +101,6 @@ class Parser:
             self.upstream.connect(None)
 
     def _run(self) -> Steps:
-        self._life += 1
         self._clock = ReceiveClock(lambda: (self.world.now_ms + self._monotonic_offset_ms) / 1000)
         self._inbox, self._session, self._unread = Inbox(), None, []
         self._clock_sane = self._beaten_ms = None
@@ -143,6 +142,7 @@ class Parser:
         yield Step("leads", self._takes())
         self._clock.observe(self.database.now_ms)
         self._clock_sane, self._logs = None, {}
+        self._terms += 1
         self._session.require()
         for symbol in self._symbols():
             ticks = self.database.log(("raw", symbol.id))[-RECENT:]
@@ -282,7 +282,7 @@ class Parser:
         self.world.seen["admitted"] += len(result.admitted)
         transaction.append(("raw", key), result.admitted)
         transaction.append(("tick", key), [Tick(tick.seq, tick.at_ms, tick.price, 1) for tick in result.admitted])
-        transaction.notes.append(AdmittedNote(symbol, head, ticks, result, (self.name, self._life)))
+        transaction.notes.append(AdmittedNote(symbol, head, ticks, result, (self.name, self._terms)))
         return result
 
     def _head_write(

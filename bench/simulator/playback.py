@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from itertools import groupby
-from uuid import UUID
 
 from bench.simulator.build import Build
 from bench.simulator.database import Database
@@ -14,6 +13,7 @@ from bench.simulator.rows import AccountRow, OrderRow
 from bench.simulator.settling import Worker
 from bench.simulator.world import World
 
+PLENTY = 10**12
 ENDS = ("state", "payout", "reason", "open_seq", "close_seq", "close_price")
 
 
@@ -23,6 +23,9 @@ def playback_judge(world: World, database: Database, judge: Judge, build: Build)
     copy = Database(again)
     for key, symbol in database.table("symbol").items():
         copy.table("symbol")[key] = symbol
+    # Money is not what is compared here: every account can pay.
+    for account in database.table("account"):
+        copy.table("account")[account] = AccountRow(PLENTY, 0)
     # What happened at one instant happens in its order.
     for at_ms, changes in groupby(judge.history, key=lambda change: change.at_ms):
         again.later(at_ms, partial(_apply, copy, list(changes)))
@@ -56,10 +59,4 @@ def _change(database: Database, change: Change) -> None:
         database.table("order")[order["id"]] = order
         names = ("id", "symbol_id", "expires_at_ms", "entry_after_seq", "entry_until_ms")
         database.table("open")[order["id"]] = {name: order[name] for name in names}
-        _add(database, order["wallet_id"], 0)
-        _add(database, order["stakes_id"], order["stake"])
 
-
-def _add(database: Database, account: UUID, amount: int) -> None:
-    row: AccountRow = database.table("account").get(account, AccountRow(0, 0))
-    database.table("account")[account] = AccountRow(row.balance + amount, row.entry_no)

@@ -68,13 +68,20 @@ class Run:
         world.run(until_ms, steps=steps)
         if steps is None:
             world.crashes_allowed = False
-            world.database_offset_ms = max(world.database_offset_ms, 0)
+            self._clock_comes_to_the_last_expiry()
             world.run(until_ms + DRAIN_MS, done=self._over)
         self._reckon(complete=steps is None)
         orders = [(str(order["id"]), _end(order)) for order in orders_of(self.database).values()]
         logs = [len(rows) for _, rows in sorted((str(name), rows) for name, rows in self.database.logs.items())]
         digest = random.Random(f"{orders} {logs}").getrandbits(64)
         return Result(world.seed, world.findings, world.seen, world.trace, digest, len(orders))
+
+    def _clock_comes_to_the_last_expiry(self) -> None:
+        """Set the clock right; an order that was accepted when it was an hour fast expires an hour from now."""
+        world = self.world
+        world.database_offset_ms = max(world.database_offset_ms, 0)
+        last_ms = max((row["expires_at_ms"] for row in self.database.table("open").values()), default=0)
+        world.database_offset_ms += max(0, last_ms - DRAIN_MS // 3 - world.database_ms())
 
     def _over(self) -> bool:
         return not self.database.table("open") and all(
