@@ -7,6 +7,7 @@ at commit. A statement is one step: nothing happens within it.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Generator, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,8 +37,8 @@ class Database:
     """Committed rows by table and key, logs that only grow, and who holds which lock."""
 
     world: World
-    rows: dict[str, dict[Hashable, Row]] = field(default_factory=dict)
-    logs: dict[Hashable, list[Row]] = field(default_factory=dict)
+    rows: defaultdict[str, dict[Hashable, Row]] = field(default_factory=lambda: defaultdict(dict))
+    logs: defaultdict[Hashable, list[Row]] = field(default_factory=lambda: defaultdict(list))
     locks: dict[Key, Transaction] = field(default_factory=dict)
     # Advisory locks live as long as their session.
     leaders: dict[str, Session] = field(default_factory=dict)
@@ -48,11 +49,11 @@ class Database:
 
     def table(self, name: str) -> dict[Hashable, Row]:
         """Return a table's committed rows."""
-        return self.rows.setdefault(name, {})
+        return self.rows[name]
 
     def log(self, name: Hashable) -> list[Row]:
         """Return a log's committed rows."""
-        return self.logs.setdefault(name, [])
+        return self.logs[name]
 
     def now_ms(self) -> int:
         """Return the database's clock."""
@@ -185,6 +186,9 @@ class Transaction:
         if self.over:
             return
         database = self.database
+        if not self.written and not self.appended:
+            self._release()
+            return
         for table, key in self.inserted:
             if database.table(table).get(key) is not ABSENT:
                 self.roll_back()
