@@ -1,4 +1,4 @@
-"""``python -m bench.simulator --seed N [--steps M] [--trace]``, or ``--seeds A..B``: exit code 0 when nothing is found."""
+"""``python -m bench.simulator --seed N [--steps M] [--trace]`` or ``--seeds A..B``: exit code 0 if nothing is found."""
 
 from __future__ import annotations
 

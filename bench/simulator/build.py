@@ -9,14 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench.simulator.rows import HeadRow, OrderRow
 from ledger.domain import Family, TransferDraft, numbered
 from quotes.declarations import declared_at_ms
 from quotes.domain import ADMISSION, admit, market_state
 from settlement.domain import TRIMMED_WINDOW_MS, Outcome, Tick, entry, outcome
 from trading.domain import OrderState
 from trading.domain import admit as order_admit
-
-from bench.simulator.rows import HeadRow, OrderRow
 
 
 def evidence_at(log: Sequence[Tick], order: OrderRow) -> Tick | None:
@@ -39,8 +38,8 @@ def entry_at(log: Sequence[Tick], order: OrderRow) -> Tick | None:
     return following
 
 
-def is_due(order: OrderRow, head: HeadRow, now_ms: int) -> bool:
-    """Whether an order may be decided: its symbol's watermark has reached the expiry (``settlement.statements.CLAIM``)."""
+def is_due(order: OrderRow, head: HeadRow, _now_ms: int) -> bool:
+    """Whether an order may be decided: the watermark has reached its expiry (``settlement.statements.CLAIM``)."""
     return bool(order["expires_at_ms"] <= head.head.watermark_ms)
 
 

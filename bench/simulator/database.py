@@ -8,15 +8,14 @@ at commit. A statement is one step: nothing happens within it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Generator, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.simulator.world import Step, Wait, World
+from bench.simulator.world import Steps, Wait, World
 
 Row = Any
 Key = tuple[str, Hashable]
-Statement = Generator[Step | Wait, bool, Any]
 ABSENT: Row = None
 
 
@@ -37,7 +36,7 @@ class Database:
     """Committed rows by table and key, logs that only grow, and who holds which lock."""
 
     world: World
-    rows: defaultdict[str, dict[Hashable, Row]] = field(default_factory=lambda: defaultdict(dict))
+    rows: defaultdict[str, dict[Any, Row]] = field(default_factory=lambda: defaultdict(dict))
     logs: defaultdict[Hashable, list[Row]] = field(default_factory=lambda: defaultdict(list))
     locks: dict[Key, Transaction] = field(default_factory=dict)
     # Advisory locks live as long as their session.
@@ -47,7 +46,7 @@ class Database:
     committing: Callable[[Transaction], None] = lambda _: None
     committed: Callable[[Transaction], None] = lambda _: None
 
-    def table(self, name: str) -> dict[Hashable, Row]:
+    def table(self, name: str) -> dict[Any, Row]:
         """Return a table's committed rows."""
         return self.rows[name]
 
@@ -157,7 +156,7 @@ class Transaction:
         """Wake whoever listens, once this is committed."""
         self.told.append(topic)
 
-    def lock(self, table: str, keys: Iterable[Hashable], limit_ms: int | None = None) -> Statement:
+    def lock(self, table: str, keys: Iterable[Hashable], limit_ms: int | None = None) -> Steps:
         """Lock rows one after the other, waiting for their holders.
 
         :raises LockTimeoutError: one of them stayed locked

@@ -48,15 +48,17 @@ class Judge:
 
     def committing(self, transaction: Transaction) -> None:
         """Judge a transaction before it takes effect."""
-        heads, placed = {}, []
+        heads: dict[int, HeadRow] = {}
+        placed: list[OrderRow] = []
         for log, rows in transaction.appended.items():
             if isinstance(log, tuple) and log[0] == "tick":
                 self._ticks(log[1], rows)
         for (table, key), row in transaction.written.items():
-            before = self.database.table(table).get(key)
+            before: Any = self.database.table(table).get(key)
             if table == "head":
-                heads[key] = row
-                self._head(key, before, row, transaction)
+                symbol_id: Any = key
+                heads[symbol_id] = row
+                self._head(symbol_id, before, row, transaction)
             elif table == "order" and before is None:
                 placed.append(row)
             elif table == "order":
@@ -159,4 +161,4 @@ class Judge:
 
 def orders_of(database: Database) -> dict[UUID, OrderRow]:
     """Return the committed orders by id."""
-    return database.table("order")  # type: ignore[return-value]
+    return database.table("order")

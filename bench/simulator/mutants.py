@@ -74,7 +74,7 @@ def _nearest(log: Sequence[Tick], order: OrderRow) -> Tick | None:
     return min(log, key=lambda tick: (abs(tick.at_ms - at_ms), -tick.seq), default=None)
 
 
-def _newest(log: Sequence[Tick], order: OrderRow) -> Tick | None:
+def _newest(log: Sequence[Tick], _: OrderRow) -> Tick | None:
     return log[-1] if log else None
 
 
@@ -103,11 +103,11 @@ def _entry_after_all(log: Sequence[Tick], order: OrderRow) -> Tick | None:
     return log[after] if after < len(log) else None
 
 
-def _by_the_clock(order: OrderRow, head: HeadRow, now_ms: int) -> bool:
+def _by_the_clock(order: OrderRow, _: HeadRow, now_ms: int) -> bool:
     return bool(order["expires_at_ms"] <= now_ms)
 
 
-def _a_little_early(order: OrderRow, head: HeadRow, now_ms: int) -> bool:
+def _a_little_early(order: OrderRow, head: HeadRow, _: int) -> bool:
     return bool(order["expires_at_ms"] <= head.head.watermark_ms + 1_000)
 
 
@@ -139,7 +139,7 @@ def _admit_to_the_tick(**given: Any) -> Admission:
     return replace(found, head=replace(found.head, watermark_ms=newest_ms))
 
 
-def _closed_in_the_past(word: Any, **given: Any) -> int:
+def _closed_in_the_past(word: Any, **_: Any) -> int:
     return int(word.recv_ms if word.source_ms is None else word.source_ms)
 
 

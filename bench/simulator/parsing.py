@@ -1,4 +1,4 @@
-"""A parser, as ``quotes.feed_runner``, ``feed_writer``, ``admission`` and ``declarations`` are one, around the real rules.
+"""A parser, as ``quotes.feed_runner``, ``feed_writer``, ``admission`` and ``declarations`` are one together.
 
 The receive clock, the inbox, admission and the instant of a declaration are the product's own. Simulated are the
 transaction that ``ticks_admit`` runs, heartbeats, leadership as an advisory lock of the session, and what the process
@@ -83,6 +83,11 @@ class Parser:
         self._monotonic_offset_ms = self._draws.uniform(0, 1e6)
         self.process = Process(self.name, self._run, self._gone, crash_chance=0.0004)
 
+    @property
+    def leads(self) -> bool:
+        """Whether this process hears its feed."""
+        return self.upstream.hears(self.name)
+
     def stopped(self, for_ms: int) -> None:
         """Stop the process; the server ends its session when it has said nothing for too long."""
         self.world.seen["parser stopped"] += 1
@@ -97,8 +102,7 @@ class Parser:
         if self._session is not None:
             self._session.end()
         self.process.stopped_until_ms = 0
-        if self.upstream.receiver == self._receive:
-            self.upstream.connect(None)
+        self.upstream.disconnect(self.name)
 
     def _run(self) -> Steps:
         self._clock = ReceiveClock(lambda: (self.world.now_ms + self._monotonic_offset_ms) / 1000)
@@ -122,8 +126,7 @@ class Parser:
             yield Step("stands by", STANDBY_MS)
 
     def _stand_by(self) -> None:
-        if self.upstream.receiver == self._receive:
-            self.upstream.connect(None)
+        self.upstream.disconnect(self.name)
         self._unread.clear()
         self._inbox.forget()
         self._words = {}
@@ -152,8 +155,8 @@ class Parser:
             self._logs[symbol.id] = _Log(symbol, self._head(symbol.id).head.seq, recent)
         yield from self._declare(self._session, self._said_before())
         self.world.seen["led"] += 1
-        if self.upstream.receiver != self._receive:
-            self.upstream.connect(self._receive)
+        if not self.leads:
+            self.upstream.connect(self.name, self._receive)
         return True
 
     def _symbols(self) -> list[SymbolRow]:
@@ -199,14 +202,13 @@ class Parser:
     def _write(self) -> Steps:
         cargo = self._inbox.take()
         if not cargo:
-            return True
+            return
         yield Step("has taken what was received", self._takes())
         try:
             yield from self._write_cargo(cargo)
         except SessionGoneError:
             self._inbox.keep(cargo.declared)
             raise
-        return True
 
     def _write_cargo(self, cargo: Cargo) -> Steps:
         """Write a cargo in the order of ``FeedWriter.write``."""
@@ -217,7 +219,6 @@ class Parser:
             self.world.seen[f"refused: {Refusal.CLOCK}"] += len(cargo.ticks)
         elif cargo.ticks:
             yield from self._ticks_admit(session, self._routed(cargo.ticks), cargo.alive_ms or 0)
-        return True
 
     def _leading(self) -> Session:
         """Return the session that leads.
@@ -270,7 +271,6 @@ class Parser:
         for key, result in results.items():
             self._logs[key].seq = result.head.seq
         yield Step("has committed ticks")
-        return True
 
     def _judged(self, transaction: Transaction, key: int, head: HeadRow, ticks: list[RawTick]) -> Admission:
         symbol, recent = self._logs[key].symbol, self._logs[key].recent
@@ -307,7 +307,6 @@ class Parser:
             if self._clock.trusted:
                 yield from self._heartbeats_record(session, alive_ms)
             self._beaten_ms = alive_ms
-        return True
 
     def _heartbeats_record(self, session: Session, alive_ms: int) -> Steps:
         """Raise watermarks to the grace before a sign of life (``quotes.statements.HEARTBEATS_WRITE``)."""
@@ -324,7 +323,6 @@ class Parser:
                 transaction.append(("raise", key), [row])
         transaction.commit()
         yield Step("has recorded a heartbeat")
-        return True
 
     def _clock_tell(self, session: Session, sane: bool) -> Steps:
         """Write whether the source's clock is near ours, with the first write that knows."""
@@ -335,7 +333,6 @@ class Parser:
                 transaction.write("head", key, replace(transaction.read("head", key), clock_sane=sane))
             transaction.commit()
             self._clock_sane = sane
-        return True
 
     def _said(self, declared: Sequence[Declaration]) -> dict[int, list[Declaration]]:
         """Return words by symbol, and keep the newest of each for whoever leads next on this connection."""
@@ -356,7 +353,7 @@ class Parser:
     def _declare(self, session: Session, said: Mapping[int, Sequence[Declaration]]) -> Steps:
         """Store the feed's words on its markets under the heads' locks (``quotes.declarations.declarations_store``)."""
         if not said:
-            return True
+            return
         transaction = session.begin()
         yield from transaction.lock("head", sorted(said))
         for key, words in said.items():
@@ -367,7 +364,6 @@ class Parser:
             self._words_store(transaction, key, head, words)
         yield Step("commits the feed's word", self._takes())
         transaction.commit()
-        return True
 
     def _words_store(self, transaction: Transaction, key: int, head: HeadRow, words: Sequence[Declaration]) -> None:
         earlier: list[DeclarationRow] = self.database.log(("declaration", key))

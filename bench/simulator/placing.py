@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from kernel.errors import Problem
 from kernel.money import AmountPrecisionError, format_minor, format_scaled, parse_amount
 from ledger.domain import Family, GuardedBalance, InsufficientFundsError, TransferDraft
 from quotes.domain import MarketFacts
+from settlement.domain import TRIMMED_WINDOW_MS
 from trading.domain import Account, Market, Terms, Ticket, Wallet
 
 LOCK_LIMIT_MS = 2_000
@@ -66,6 +67,7 @@ class Client:
     wallets: Sequence[WalletRow]
     symbols: Sequence[SymbolRow]
     until_ms: int
+    appoint: Callable[[str, int], None]
     process: Process = field(init=False)
     # What the client was told: the order's id by the ticket's own id.
     told: dict[str, UUID] = field(default_factory=dict)
@@ -105,7 +107,6 @@ class Client:
                 self._rolled_back(problem.code)
                 self._judge_refusal(ticket, problem.code)
             self._asking = None
-        return True
 
     def _rolled_back(self, code: str) -> None:
         assert self._session is not None
@@ -168,7 +169,7 @@ class Client:
             stored = transaction.read("order", order_id)
             transaction.commit()
             self._answer_repeat(ticket, stored, asked)
-            return True
+            return
         symbol, head = self._standing(ticket.symbol)
         terms = self.build.order_admit(
             ticket=ticket,
@@ -187,7 +188,10 @@ class Client:
         self.world.seen["accepted"] += 1
         self.world.say(self.name, "has order {} {} {}", ticket.client_order_id, order["direction"], order["symbol"])
         self._answer(ticket, order)
-        return True
+        if self._draws.random() < 0.5:
+            expires_at_ms = order["expires_at_ms"]
+            edges = (expires_at_ms, expires_at_ms, expires_at_ms - TRIMMED_WINDOW_MS, order["entry_until_ms"])
+            self.appoint(ticket.symbol, self._draws.choice(edges) or expires_at_ms)
 
     def _answer_repeat(self, ticket: Ticket, stored: OrderRow, asked: str) -> None:
         self.world.seen["repeated"] += 1

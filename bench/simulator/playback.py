@@ -59,4 +59,3 @@ def _change(database: Database, change: Change) -> None:
         database.table("order")[order["id"]] = order
         names = ("id", "symbol_id", "expires_at_ms", "entry_after_seq", "entry_until_ms")
         database.table("open")[order["id"]] = {name: order[name] for name in names}
-

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from bench.simulator.build import Build
 from bench.simulator.database import Database
 from bench.simulator.judge import Judge, orders_of
+from bench.simulator.parsing import RECENT
 from bench.simulator.placing import Client
 from bench.simulator.rows import AccountRow, OrderRow, WalletRow
 from bench.simulator.second_opinion import AdmissionOpinion, ending
 from bench.simulator.world import World
 from ledger.domain import Family, NumberedTransfer
-from quotes.domain import Admission, RecentTicks
+from quotes.domain import Admission, AdmittedTick, RecentTicks
+from settlement.claims import ClaimedOrder
+from settlement.domain import Evidence
+from trading.domain import Direction, OrderState
+
+MIRROR = {OrderState.WON: OrderState.LOST, OrderState.LOST: OrderState.WON}
 
 
 def reckon(
@@ -45,6 +52,7 @@ def reckon(
     _raises_judge(world, database)
     _admission_judge(world, judge)
     _repeats_judge(world, judge, build)
+    _mirror_judge(world, database, build)
 
 
 def _outcome_judge(world: World, database: Database, order: OrderRow) -> None:
@@ -60,13 +68,10 @@ def _outcome_judge(world: World, database: Database, order: OrderRow) -> None:
 
 def transfers_of(database: Database) -> list[NumberedTransfer]:
     """Return all transfers; a build without a key on facts keeps them in a log."""
-    found = [*database.table("transfer").values(), *database.log("transfers more")]
-    return found
+    return [*database.table("transfer").values(), *database.log("transfers more")]
 
 
-def _money_judge(
-    world: World, database: Database, clients: Sequence[Client], granted: Mapping[UUID, int]
-) -> None:
+def _money_judge(world: World, database: Database, clients: Sequence[Client], granted: Mapping[UUID, int]) -> None:
     """Each fact has its transfers, balances follow from them, and each book adds up (I-01 to I-03, I-05)."""
     by_fact: defaultdict[UUID, Counter[tuple[str, int]]] = defaultdict(Counter)
     legs: defaultdict[UUID, list[tuple[int, int, int]]] = defaultdict(list)
@@ -172,9 +177,15 @@ def _admission_judge(world: World, judge: Judge) -> None:
 def _repeats_judge(world: World, judge: Judge, build: Build) -> None:
     """A feed that says everything twice is admitted the same (I-14, F-16)."""
     recent: dict[tuple[int, object], RecentTicks] = {}
+    admitted: defaultdict[int, list[AdmittedTick]] = defaultdict(list)
     for note, _ in judge.batches:
-        known = recent.setdefault((note.symbol.id, note.term), RecentTicks())
-        twice = [tick for tick in note.ticks for _ in range(2)]
+        known = recent.get((note.symbol.id, note.term))
+        if known is None:
+            known = recent[note.symbol.id, note.term] = RecentTicks()
+            for tick in admitted[note.symbol.id][-RECENT:]:
+                known.remember_key(tick.at_ms, tick.bid, tick.ask, tick.price)
+        admitted[note.symbol.id] += note.result.admitted
+        twice = [received for received in note.ticks for _ in range(2)]
         again: Admission = build.admit(
             head=note.before.head,
             ticks=twice,
@@ -185,3 +196,22 @@ def _repeats_judge(world: World, judge: Judge, build: Build) -> None:
         if again.admitted != note.result.admitted:
             world.found("I-14", f"a batch of {note.symbol.code} is admitted otherwise when everything comes twice")
             return
+
+
+def _mirror_judge(world: World, database: Database, build: Build) -> None:
+    """Up wins where down loses; neither the order of the ticks nor what comes after counts (I-14, I-15)."""
+    for order in orders_of(database).values():
+        if order["state"] == "open" or order["open_seq"] is None or order["reason"] == "price_moved":
+            continue
+        log = [tick for tick in database.log(("tick", order["symbol_id"])) if tick.at_ms <= order["expires_at_ms"]]
+        window = build.window_at(log, order)[::-1]
+        prices, revisions = tuple(tick.price for tick in window), frozenset(tick.revision for tick in window)
+        closed = order["reason"] == "feed_closed"
+        evidence = Evidence(build.evidence_at(log, order), prices, revisions, closed)
+        terms = ClaimedOrder(order, 0).terms
+        ends = [build.outcome(terms=replace(terms, direction=way), evidence=evidence) for way in Direction]
+        same = ends[0 if terms.direction is Direction.UP else 1]
+        if (same.state, same.payout) != (order["state"], order["payout"]):
+            world.found("I-14", f"order {order['client_order_id']} is {order['state']}, and then {same.state}")
+        if MIRROR.get(ends[0].state, ends[0].state) is not ends[1].state:
+            world.found("I-15", f"order {order['client_order_id']}: up {ends[0].state}, down {ends[1].state}")

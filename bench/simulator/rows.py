@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +16,7 @@ OrderRow = dict[str, Any]
 class HeadRow:
     """A symbol's head: where its log stands, and what the feed says of it."""
 
-    head: Head = Head()
+    head: Head = field(default_factory=Head)
     heartbeat_ms: int | None = None
     clock_sane: bool = True
     closed_by_feed: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
@@ -24,7 +25,7 @@ SECONDS = 20
 # Feeds are silent by then: the longest order, the grace, and a clock that has to catch up.
 DRAIN_MS = 90_000
 GRANT = 60_000
-CLOCK_STEPS_MS = (300, 900, -300, -900, 2_500, -2_500, 12_000, -12_000, 3_600_000)
+CLOCK_STEPS_MS = (300, 900, -300, -900, 2_500, -2_500, 12_000, -8_000, -12_000, -12_000, 3_600_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,12 @@ class Run:
     database: Database = field(init=False)
     judge: Judge = field(init=False)
     clients: list[Client] = field(default_factory=list)
+    upstreams: list[Upstream] = field(default_factory=list)
     parsers: list[Parser] = field(default_factory=list)
     workers: list[Worker] = field(default_factory=list)
     granted: dict[UUID, int] = field(default_factory=dict)
+    # Disturbances are over, and clocks are set right.
+    _finishing: bool = False
     _draws: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -67,7 +71,7 @@ class Run:
         self._disturb_later(until_ms)
         world.run(until_ms, steps=steps)
         if steps is None:
-            world.crashes_allowed = False
+            world.crashes_allowed, self._finishing = False, True
             self._clock_comes_to_the_last_expiry()
             world.run(until_ms + DRAIN_MS, done=self._over)
         self._reckon(complete=steps is None)
@@ -84,9 +88,7 @@ class Run:
         world.database_offset_ms += max(0, last_ms - DRAIN_MS // 3 - world.database_ms())
 
     def _over(self) -> bool:
-        return not self.database.table("open") and all(
-            client.process.steps is None for client in self.clients
-        )
+        return not self.database.table("open") and all(client.process.steps is None for client in self.clients)
 
     def _reckon(self, *, complete: bool) -> None:
         reckon(
@@ -109,11 +111,12 @@ class Run:
             worker = Worker(self.world, self.database, self.build, name)
             self.workers.append(worker)
             self.world.live(worker.process, draws.randint(0, 1_000))
-        symbols: list[SymbolRow] = list(self.database.table("symbol").values())  # type: ignore[arg-type]
+        symbols: list[SymbolRow] = list(self.database.table("symbol").values())
+        wallets = [self._wallets(), self._wallets()]
         for number in range(3):
-            client = Client(
-                self.world, self.database, self.build, f"client-{number}", self._wallets(), symbols, until_ms
-            )
+            # The first two are one person with two devices.
+            name, owned = f"client-{number}", wallets[number // 2]
+            client = Client(self.world, self.database, self.build, name, owned, symbols, until_ms, self._appoint)
             self.clients.append(client)
             self.world.live(client.process, draws.randint(500, 2_000))
 
@@ -141,10 +144,15 @@ class Run:
             self.world, name, quotes, number == 0, draws.randint(-120, 120), draws.choice((150, 400, 900)), until_ms
         )
         upstream.start()
+        self.upstreams.append(upstream)
         for which in ("a", "b"):
             parser = Parser(self.world, self.database, self.build, f"parser-{number}{which}", upstream)
             self.parsers.append(parser)
             self.world.live(parser.process, draws.randint(0, 300))
+
+    def _appoint(self, source: str, at_ms: int) -> None:
+        for upstream in self.upstreams:
+            upstream.appoint(source, at_ms)
 
     def _wallets(self) -> list[WalletRow]:
         wallets = []
@@ -158,21 +166,27 @@ class Run:
         return wallets
 
     def _disturb_later(self, until_ms: int) -> None:
-        draws = self._draws
+        """Let every seed have some kinds of disturbances and not others, so that each is met alone and with others."""
+        kinds = (self._stop_parser, self._operate, self._restart, self._clock_steps)
+        chosen = [kind for kind in kinds if self._draws.random() < 0.6]
+        if chosen:
+            self._disturb(chosen, until_ms)
 
+    def _disturb(self, kinds: list[Callable[[], None]], until_ms: int) -> None:
         def disturb() -> None:
             if self.world.now_ms < until_ms:
-                draws.choice((self._stop_parser, self._operate, self._operate, self._restart, self._clock_steps))()
-                self._disturb_later(until_ms)
+                self._draws.choice(kinds)()
+                self._disturb(kinds, until_ms)
 
-        self.world.later(draws.randint(500, 4_000), disturb)
+        self.world.later(self._draws.randint(300, 3_000), disturb)
 
     def _stop_parser(self) -> None:
         # Long enough for a fence, or long enough to lose the session as well.
-        self._draws.choice(self.parsers).stopped(self._draws.choice((600, 2_100, 2_700, 3_100, 5_000)))
+        leading = [parser for parser in self.parsers if parser.leads] or self.parsers
+        self._draws.choice(leading).stopped(self._draws.choice((600, 2_100, 2_700, 3_100, 4_000, 5_500)))
 
     def _restart(self) -> None:
-        if self._draws.random() < 0.3:
+        if self._draws.random() < 0.5:
             self.world.seen["database restarted"] += 1
             self.world.say("database", "restarts")
             self.database.restart()
@@ -187,6 +201,8 @@ class Run:
         world.say("database", "clock steps by {} ms", step_ms)
 
         def step_back() -> None:
+            if self._finishing:
+                return
             world.database_offset_ms -= step_ms
             world.say("database", "clock steps back by {} ms", step_ms)
 
@@ -196,7 +212,7 @@ class Run:
     def _operate(self) -> None:
         """Change a symbol's terms, or halt it, or let it trade again; open orders do not care."""
         draws = self._draws
-        key = draws.choice(sorted(self.database.table("symbol")))  # type: ignore[type-var]
+        key = draws.choice(sorted(self.database.table("symbol")))
         symbol: SymbolRow = self.database.table("symbol")[key]
         edits: tuple[dict[str, object], ...] = (
             {"payout_percent": draws.choice((50, 83, 85, 97))},
@@ -212,8 +228,8 @@ class Run:
             self.world.later(draws.randint(1_000, 4_000), lambda: self._resume(key))
 
     def _resume(self, key: object) -> None:
-        symbol: SymbolRow = self.database.table("symbol")[key]  # type: ignore[index]
-        self.database.table("symbol")[key] = replace(symbol, operator_state="open")  # type: ignore[index]
+        symbol: SymbolRow = self.database.table("symbol")[key]
+        self.database.table("symbol")[key] = replace(symbol, operator_state="open")
 
 
 def _end(order: OrderRow) -> tuple[object, ...]:

@@ -71,14 +71,13 @@ class Worker:
     def _turn(self, session: Session) -> Steps:
         """Raise what is overdue, let orders enter, settle what is due (``SettlementLoop.turn``)."""
         if not self.database.table("open"):
-            return True
+            return
         if self.raises:
             yield from self._raise_overdue(session)
         while (yield from self._batch(session, self._enter)):
             pass
         while (yield from self._batch(session, self._settle)):
             pass
-        return True
 
     def _batch(self, session: Session, work: Any) -> Steps:
         transaction = session.begin()
@@ -95,12 +94,11 @@ class Worker:
         for opened in self.database.table("open").values():
             waits = opened["entry_after_seq"] is not None
             for until_ms in (opened["expires_at_ms"], opened["entry_until_ms"] if waits else None):
-                head = self.database.table("head")[opened["symbol_id"]]
-                if until_ms is not None and self.build.is_overdue(until_ms, head, now_ms):
-                    key = opened["symbol_id"]
+                key = opened["symbol_id"]
+                if until_ms is not None and self.build.is_overdue(until_ms, self.database.table("head")[key], now_ms):
                     targets[key] = max(targets.get(key, 0), until_ms)
         if not targets:
-            return True
+            return
         stale = {key: self.database.table("head")[key] for key in targets}
         yield Step("knows what is overdue", self._takes())
         transaction = session.begin()
@@ -116,20 +114,18 @@ class Worker:
         yield Step("commits the fence", self._takes())
         transaction.commit()
         yield Step("has committed the fence")
-        return True
 
     def _claimed(self, transaction: Transaction, entering: bool) -> list[OrderRow]:
         """Lock what can be decided, leaving out what another worker holds (SKIP LOCKED)."""
-        found, limit = [], self._draws.choice((1, 2, 5, 50))
+        found: list[OrderRow] = []
+        limit = self._draws.choice((1, 2, 5, 50))
         ordered = sorted(self.database.table("open").values(), key=lambda row: (row["expires_at_ms"], row["id"]))
         for opened in ordered:
             head: HeadRow = self.database.table("head")[opened["symbol_id"]]
             if (opened["entry_after_seq"] is not None) is not entering or len(found) == limit:
                 continue
             if entering:
-                ready = (
-                    opened["entry_after_seq"] < head.head.seq or opened["entry_until_ms"] <= head.head.watermark_ms
-                )
+                ready = opened["entry_after_seq"] < head.head.seq or opened["entry_until_ms"] <= head.head.watermark_ms
             else:
                 ready = self.build.is_due(opened, head, self.database.now_ms())
             if ready and (not self.build.claims_locked or transaction.try_lock("open", opened["id"])):
@@ -199,7 +195,7 @@ class Worker:
 
     def _closed(self, order: OrderRow) -> bool:
         """Return the feed's last word on the market at the expiry."""
-        said = [row for row in self.database.log(("declaration", order["symbol_id"]))]
+        said = self.database.log(("declaration", order["symbol_id"]))
         told = [(row.at_ms, place, row.closed) for place, row in enumerate(said) if row.at_ms <= order["expires_at_ms"]]
         return max(told)[2] if told else False
 
@@ -228,7 +224,6 @@ class Worker:
             self._end_write(transaction, order, outcome)
         if not self.build.settled_at_once:
             transaction.commit()
-        return True
 
     def _end_write(self, transaction: Transaction, order: OrderRow, outcome: Outcome) -> None:
         ended = {

@@ -31,6 +31,10 @@ TROUBLES = ("freeze", "silence", "closed", "closed", "only signs of life")
 TROUBLE_MS = (1_500, 2_600, 4_000, 7_000)
 
 
+# Takes what makes a packet once the instant of its receipt is known.
+Receiver = Callable[[Callable[[int], Packet]], None]
+
+
 @dataclass(slots=True)
 class Quote:
     """What a symbol costs upstream, in steps of its scale."""
@@ -44,7 +48,7 @@ class Quote:
 
 @dataclass(slots=True)
 class Upstream:
-    """One exchange with its own clock. Whoever is connected receives; what is sent to nobody is lost.
+    """One exchange with its own clock. Whoever is connected receives everything; what is sent to nobody is lost.
 
     :param timed: whether its ticks carry a time of their own
     :param offset_ms: how far its clock is from the perfect one
@@ -59,7 +63,7 @@ class Upstream:
     offset_ms: int
     every_ms: int
     until_ms: int
-    receiver: Callable[[Callable[[int], Packet]], None] | None = None
+    _connections: dict[str, tuple[int, Receiver]] = field(default_factory=dict)
     _connection: int = 0
     _frozen: bool = False
     _silent_until_ms: int = 0
@@ -77,11 +81,31 @@ class Upstream:
         self.world.later(1_000, self._beat)
         self.world.later(self._draws.randint(4_000, 15_000), self._trouble)
 
-    def connect(self, receiver: Callable[[Callable[[int], Packet]], None] | None) -> None:
-        """Send to somebody else from now on; what is on the way on the old connection is lost."""
-        self.receiver = receiver
+    def connect(self, name: str, receiver: Receiver) -> None:
+        """Send to somebody from now on."""
         self._connection += 1
-        self._held.clear()
+        self._connections[name] = (self._connection, receiver)
+
+    def disconnect(self, name: str) -> None:
+        """Send to somebody no more; what is on the way is lost."""
+        self._connections.pop(name, None)
+
+    def hears(self, name: str) -> bool:
+        """Whether somebody is connected."""
+        return name in self._connections
+
+    def appoint(self, source: str, at_ms: int) -> None:
+        """Let a tick fall on an instant that somebody's order depends on, or a millisecond beside it."""
+        quote = next((quote for quote in self.quotes if quote.source == source), None)
+        wait_ms = at_ms - self._clock_ms()
+        if quote is not None and self.timed and wait_ms >= 0:
+            self.world.later(wait_ms, partial(self._on_time, quote, at_ms + self._draws.choice((-1, 0, 0, 1))))
+
+    def _on_time(self, quote: Quote, at_ms: int) -> None:
+        if at_ms >= quote.at_ms:
+            quote.at_ms = at_ms
+            quote.price += self._draws.choice((-2, -1, 1, 2))
+            self._tick(quote, "plain")
 
     def _clock_ms(self) -> int:
         return EPOCH_MS + self.world.now_ms + self.offset_ms
@@ -191,16 +215,16 @@ class Upstream:
         return packet
 
     def _send(self, packet: Callable[[int], Packet], latency_ms: int) -> None:
-        if self.world.now_ms < self._silent_until_ms or self.receiver is None:
+        if self.world.now_ms < self._silent_until_ms:
             return
-        connection = self._connection
+        for place, (name, (number, receiver)) in enumerate(self._connections.items()):
+            deliver = partial(self._deliver, packet, name, number, receiver)
+            self.world.later(latency_ms + 7 * place, deliver)
 
-        def deliver() -> None:
-            if self.receiver is None or connection != self._connection:
-                return
-            if self._frozen:
-                self._held.append(deliver)
-            else:
-                self.receiver(packet)
-
-        self.world.later(latency_ms, deliver)
+    def _deliver(self, packet: Callable[[int], Packet], name: str, number: int, receiver: Receiver) -> None:
+        if self._connections.get(name, (0, None))[0] != number:
+            return
+        if self._frozen:
+            self._held.append(partial(self._deliver, packet, name, number, receiver))
+        else:
+            receiver(packet)

@@ -1,4 +1,4 @@
-"""Virtual time and the processes that live in it: who does the next step, who crashes, and when, is drawn from the seed.
+"""Virtual time and the processes that live in it: who does the next step and who crashes is drawn from the seed.
 
 A process is a generator. At each ``yield`` it names the step that it has come to and how long the step takes; between
 two yields nothing else happens. So every interleaving of steps can come about, and a process can die at any of them.
@@ -33,7 +33,8 @@ class Wait:
     limit_ms: int | None = None
 
 
-Steps = Generator[Step | Wait, bool, None]
+# What a part of a process returns is for the part that called it.
+Steps = Generator[Step | Wait, bool, Any]
 
 
 @dataclass(slots=True, eq=False)
