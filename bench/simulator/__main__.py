@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         seen, orders = seen + result.seen, orders + result.orders
         if result.findings or (asked.trace and asked.seeds is None):
             again = simulated(seed, build=build, seconds=asked.seconds, steps=asked.steps, tracing=True)
-            sys.stdout.write(report(again, whole=asked.trace))
+            sys.stdout.write(report(again, whole=asked.trace, mutant=asked.mutant))
         if result.findings:
             return 1
     for name, times in sorted(seen.items()):
@@ -44,13 +44,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def report(result: Result, *, whole: bool) -> str:
+def report(result: Result, *, whole: bool, mutant: str | None = None) -> str:
     """Return a run as lines: its trace up to the first finding, its findings, and how to see it again."""
     lines = list(result.trace)
     first = next((place for place, line in enumerate(lines) if line[10:16] == "oracle"), len(lines) - 1)
     shown = lines if whole else lines[max(0, first - TRACE_LINES) : first + 1]
     found = [f"{one.at_ms / 1000:9.3f} {one.rule}: {one.text}" for one in result.findings]
-    again = [f"seed {result.seed}; again: python -m bench.simulator --seed {result.seed} --trace"]
+    broken = f" --mutant {mutant}" if mutant else ""
+    again = [f"seed {result.seed}; again: python -m bench.simulator --seed {result.seed}{broken} --trace"]
     return "\n".join([*shown, "", *found, *again, ""])
 
 

@@ -165,12 +165,13 @@ def _admission_judge(world: World, judge: Judge) -> None:
     for note, watermark_ms in judge.batches:
         opinion = opinions.setdefault(note.symbol.id, AdmissionOpinion(note.symbol.price_scale))
         before = len(opinion.admitted)
-        ought = Counter(opinion.judged(tick, watermark_ms, note.term) for tick in note.ticks)
-        is_so = Counter(str(refused.reason) for refused in note.result.refused)
-        is_so["admitted"] = len(note.result.admitted)
+        verdicts = [opinion.judged(tick, watermark_ms, note.term) for tick in note.ticks]
+        ought = [verdict for verdict in verdicts if verdict != "admitted"]
+        is_so = [str(refused.reason) for refused in note.result.refused]
         admitted = [(tick.at_ms, tick.bid, tick.ask, tick.price) for tick in note.result.admitted]
-        if +is_so != ought or admitted != opinion.admitted[before:]:
-            world.found("I-20", f"a batch of {note.symbol.code} is judged {dict(+is_so)}, must be {dict(ought)}")
+        if is_so != ought or admitted != opinion.admitted[before:]:
+            counts = f"{len(admitted)} admitted, {is_so}"
+            world.found("I-20", f"a batch of {note.symbol.code} is judged {counts}, must be {verdicts}")
             return
 
 

@@ -47,6 +47,7 @@ class Run:
     world: World
     build: Build
     seconds: int
+    first: bool
     database: Database = field(init=False)
     judge: Judge = field(init=False)
     clients: list[Client] = field(default_factory=list)
@@ -69,12 +70,13 @@ class Run:
         world, until_ms = self.world, self.seconds * 1_000
         self._cast(until_ms)
         self._disturb_later(until_ms)
-        world.run(until_ms, steps=steps)
-        if steps is None:
+        world.run(until_ms, done=self._stops, steps=steps)
+        if steps is None and not self._stops():
             world.crashes_allowed, self._finishing = False, True
             self._clock_comes_to_the_last_expiry()
             world.run(until_ms + DRAIN_MS, done=self._over)
-        self._reckon(complete=steps is None)
+        if not self._stops():
+            self._reckon(complete=steps is None)
         orders = [(str(order["id"]), _end(order)) for order in orders_of(self.database).values()]
         logs = [len(rows) for _, rows in sorted((str(name), rows) for name, rows in self.database.logs.items())]
         digest = random.Random(f"{orders} {logs}").getrandbits(64)
@@ -87,7 +89,12 @@ class Run:
         last_ms = max((row["expires_at_ms"] for row in self.database.table("open").values()), default=0)
         world.database_offset_ms += max(0, last_ms - DRAIN_MS // 3 - world.database_ms())
 
+    def _stops(self) -> bool:
+        return self.first and bool(self.world.findings)
+
     def _over(self) -> bool:
+        if self._stops():
+            return True
         return not self.database.table("open") and all(client.process.steps is None for client in self.clients)
 
     def _reckon(self, *, complete: bool) -> None:
@@ -237,10 +244,18 @@ def _end(order: OrderRow) -> tuple[object, ...]:
 
 
 def simulated(
-    seed: int, *, build: Build = CORRECT, seconds: int = SECONDS, steps: int | None = None, tracing: bool = False
+    seed: int,
+    *,
+    build: Build = CORRECT,
+    seconds: int = SECONDS,
+    steps: int | None = None,
+    tracing: bool = False,
+    first: bool = False,
 ) -> Result:
     """Run one seed and return what it has shown.
 
+    :param seconds: of disturbances, before everything is given time to finish
     :param steps: stop after so many steps and judge what must hold at any moment
+    :param first: stop at the first finding
     """
-    return Run(World(seed, tracing), build, seconds).result(steps)
+    return Run(World(seed, tracing), build, seconds, first).result(steps)

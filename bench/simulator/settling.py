@@ -119,18 +119,20 @@ class Worker:
         """Lock what can be decided, leaving out what another worker holds (SKIP LOCKED)."""
         found: list[OrderRow] = []
         limit = self._draws.choice((1, 2, 5, 50))
-        ordered = sorted(self.database.table("open").values(), key=lambda row: (row["expires_at_ms"], row["id"]))
-        for opened in ordered:
-            head: HeadRow = self.database.table("head")[opened["symbol_id"]]
-            if (opened["entry_after_seq"] is not None) is not entering or len(found) == limit:
-                continue
-            if entering:
-                ready = opened["entry_after_seq"] < head.head.seq or opened["entry_until_ms"] <= head.head.watermark_ms
-            else:
-                ready = self.build.is_due(opened, head, self.database.now_ms())
-            if ready and (not self.build.claims_locked or transaction.try_lock("open", opened["id"])):
+        ready = [opened for opened in self.database.table("open").values() if self._ready(opened, entering)]
+        for opened in sorted(ready, key=lambda row: (row["expires_at_ms"], row["id"])):
+            free = not self.build.claims_locked or len(found) == limit or transaction.try_lock("open", opened["id"])
+            if free and len(found) < limit:
                 found.append(transaction.read("order", opened["id"]))
         return found
+
+    def _ready(self, opened: OrderRow, entering: bool) -> bool:
+        if (opened["entry_after_seq"] is not None) is not entering:
+            return False
+        head: HeadRow = self.database.table("head")[opened["symbol_id"]]
+        if entering:
+            return bool(opened["entry_after_seq"] < head.head.seq or opened["entry_until_ms"] <= head.head.watermark_ms)
+        return self.build.is_due(opened, head, self.database.now_ms())
 
     def _log(self, order: OrderRow) -> list[Tick]:
         return self.database.log(("tick", order["symbol_id"]))

@@ -118,8 +118,6 @@ class World:
             steps = None if steps is None else steps - 1
             self.now_ms, _, _, act = heapq.heappop(self._agenda)
             act()
-        if done is None:
-            self.now_ms = until_ms
 
     def tell(self, topic: Hashable) -> None:
         """Wake whoever waits for a topic."""
