@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from settlement import api, keys_api
+from settlement import api, keys_api, studies_api
 from settlement.fairness import execution_api, incidents_api, nights_api, rules_api
 
 urlpatterns = [
@@ -17,5 +17,6 @@ urlpatterns = [
     path("fairness/resettlements/days", nights_api.ResettledDaysView.as_view()),
     path("fairness/rules", rules_api.RulesView.as_view()),
     path("fairness/rules/<str:slug>", rules_api.RuleView.as_view()),
+    path("fairness/studies", studies_api.StudiesView.as_view()),
     path("fairness/verifier", keys_api.VerifierView.as_view()),
 ]
