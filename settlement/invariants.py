@@ -1,21 +1,34 @@
-"""Invariants of orders, ticks and events as queries: each returns the count of its violations."""
+"""Invariants of orders and their events as queries: each counts its violations since ``since_ms``, 0 for all.
+
+Orders are found by the instants at which they were accepted or settled, for which an index keeps a summary of each
+stretch of their table.
+"""
 
 from __future__ import annotations
 
 from kernel.clock import DB_NOW_MS_SQL
 from quotes.domain import ADMISSION
 from quotes.payouts import PAYOUT_1
+from realtime.invariants import EVENTS_LATELY, kept_sql, minor_sql
 from settlement.statistics import BOOK_KIND_SQL, COUNTS_SQL, DAY_SQL, FACT, SUBSCRIBER
 
 # How long an order may stay open past expiry and grace before it counts as late.
 SETTLEMENT_LATE_MS = 15_000
+HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 
-# Settled orders that the statistics have still to count, and those that they must have counted.
+# Two ends make the planner use the index on time.
+_ACCEPTED = "o.accepted_at_ms >= %(since_ms)s AND o.accepted_at_ms < 9000000000000000"
+_SETTLED = "o.settled_at_ms >= %(since_ms)s AND o.settled_at_ms < 9000000000000000"
+_MOVED = "t.at_ms >= %(since_ms)s AND t.at_ms < 9000000000000000"
+
+# Settled orders that the statistics have still to count, and those that they must have counted: of whole days.
+_DAY_BEGINS = f"(%(since_ms)s::bigint / {DAY_MS} * {DAY_MS})"
 _WAITING = f"""
     waiting AS (SELECT unnest("references") AS id FROM kernel_fact_batch
                 WHERE fact = '{FACT}' AND subscriber = '{SUBSCRIBER}'),
     o AS (SELECT * FROM trading_order AS any_order
-          WHERE state <> 'open' AND NOT EXISTS (SELECT FROM waiting WHERE waiting.id = any_order.id))"""
+          WHERE settled_at_ms >= {_DAY_BEGINS} AND settled_at_ms < 9000000000000000
+            AND NOT EXISTS (SELECT FROM waiting WHERE waiting.id = any_order.id))"""
 
 
 def _miscounted(table: str, whose: str) -> str:
@@ -23,44 +36,51 @@ def _miscounted(table: str, whose: str) -> str:
     figures = ("won", "lost", "tied", "refunded", "stakes", "payouts", "returned")
     kept, found = (", ".join(f"{side}.{figure}" for figure in figures) for side in ("kept", "found"))
     return f"""(
-        SELECT count(*) FROM {table} AS kept FULL JOIN (
+        SELECT count(*) FROM (
+            SELECT * FROM {table}
+            WHERE day >= DATE '1970-01-01' + (%(since_ms)s::bigint / {DAY_MS})::int) AS kept
+        FULL JOIN (
             SELECT {DAY_SQL} AS day, {BOOK_KIND_SQL} AS book_kind, {whose}, currency, {COUNTS_SQL} FROM o
             GROUP BY 1, 2, 3, 4) AS found USING (day, book_kind, {whose}, currency)
         WHERE ({kept}) IS DISTINCT FROM ({found}))"""
 
 
-CHECKS: dict[str, str] = {
-    "I-01 each order has exactly the transfers it demands": """
+_MONEY: dict[str, str] = {
+    "I-01 each order has exactly the transfers it demands": f"""
         WITH demanded AS (
-            SELECT id, 'order.stake' AS family, 'stake' AS kind, stake AS amount FROM trading_order
-            UNION ALL SELECT id, 'order.close', state, stake FROM trading_order WHERE state <> 'open'
-            UNION ALL SELECT id, 'order.profit', 'profit', payout - stake FROM trading_order
-                WHERE state = 'won' AND payout > stake
+            SELECT id, 'order.stake' AS family, 'stake' AS kind, stake AS amount FROM trading_order o WHERE {_ACCEPTED}
+            UNION ALL SELECT id, 'order.close', state, stake FROM trading_order o WHERE {_SETTLED}
+            UNION ALL SELECT id, 'order.profit', 'profit', payout - stake FROM trading_order o
+                WHERE state = 'won' AND payout > stake AND {_SETTLED}
         ), made AS (
-            SELECT reference AS id, family, kind, amount FROM ledger_transfer WHERE family LIKE 'order.%%'
+            SELECT reference AS id, family, kind, amount FROM ledger_transfer t
+            WHERE family LIKE 'order.%%' AND {_MOVED}
         )
         SELECT count(*) FROM demanded FULL JOIN made USING (id, family, kind, amount)
         WHERE demanded.id IS NULL OR made.id IS NULL""",
-    "I-01 each order's transfers touch its own accounts": """
+    "I-01 each order's transfers touch its own accounts": f"""
         SELECT count(*) FROM ledger_transfer t
         JOIN trading_order o ON o.id = t.reference
         JOIN ledger_account stakes ON stakes.wallet_id = o.wallet_id
         JOIN ledger_account debit ON debit.id = t.debit_account_id
         JOIN ledger_account credit ON credit.id = t.credit_account_id
-        WHERE NOT CASE
+        WHERE {_MOVED} AND NOT CASE
             WHEN t.family = 'order.stake' THEN debit.id = o.wallet_id AND credit.id = stakes.id
             WHEN t.family = 'order.close' AND t.kind = 'lost' THEN debit.id = stakes.id AND credit.kind = 'house'
             WHEN t.family = 'order.close' THEN debit.id = stakes.id AND credit.id = o.wallet_id
             WHEN t.family = 'order.profit' THEN debit.kind = 'house' AND credit.id = o.wallet_id
             ELSE false END""",
-    "I-10 profit is stake x payout // 100": """
-        SELECT count(*) FROM trading_order
-        WHERE state = 'won' AND payout <> stake + stake * payout_percent / 100""",
-    "I-11 each order settles exactly once": """
-        SELECT (SELECT count(*) FROM trading_order o FULL JOIN trading_order_open w ON w.order_id = o.id
-                WHERE (o.state = 'open') IS DISTINCT FROM (w.order_id IS NOT NULL))
-             + (SELECT count(*) FROM (SELECT reference FROM ledger_transfer WHERE family = 'order.close'
-                GROUP BY reference HAVING count(*) > 1) AS twice)""",
+    "I-10 profit is stake x payout // 100": f"""
+        SELECT count(*) FROM trading_order o
+        WHERE state = 'won' AND payout <> stake + stake * payout_percent / 100 AND {_SETTLED}""",
+    "I-11 each order settles exactly once": f"""
+        SELECT (SELECT count(*) FROM trading_order_open w LEFT JOIN trading_order o ON o.id = w.order_id
+                WHERE o.state IS DISTINCT FROM 'open')
+             + (SELECT count(*) FROM trading_order o WHERE state = 'open' AND {_ACCEPTED}
+                AND NOT EXISTS (SELECT FROM trading_order_open w WHERE w.order_id = o.id))
+             + (SELECT count(*) FROM ledger_transfer t WHERE family = 'order.close' AND {_MOVED} AND EXISTS (
+                    SELECT FROM ledger_transfer other
+                    WHERE other.family = t.family AND other.reference = t.reference AND other.id <> t.id))""",
     # Exposure caps, entry and settlement read these copies and not the order.
     "I-11 what is due says what its order says": """
         SELECT count(*) FROM trading_order_open w JOIN trading_order o ON o.id = w.order_id
@@ -68,82 +88,250 @@ CHECKS: dict[str, str] = {
               (o.symbol_id, o.wallet_id, o.expires_at_ms, o.stake, o.direction = 'up', o.book = 'real')
            OR (w.entry_after_seq IS NOT NULL) IS DISTINCT FROM (o.entry_after_seq IS NOT NULL AND o.open_seq IS NULL)
            OR w.entry_after_seq <> o.entry_after_seq OR w.entry_until_ms <> o.entry_until_ms""",
-    "I-13 the evidence tick is the last at or before expiry": """
+}
+
+_RESULTS: dict[str, str] = {
+    "I-13 the evidence tick is the last at or before expiry": f"""
         SELECT count(*) FROM trading_order o
-        WHERE o.state <> 'open' AND o.open_seq IS NOT NULL AND o.reason IS DISTINCT FROM 'price_moved' AND (
+        WHERE o.state <> 'open' AND o.open_seq IS NOT NULL AND o.reason IS DISTINCT FROM 'price_moved' AND {_SETTLED}
+          AND (
             EXISTS (SELECT FROM quotes_tick t WHERE t.symbol_id = o.symbol_id AND t.at_ms <= o.expires_at_ms
                     AND t.at_ms >= coalesce(o.close_at_ms, CASE WHEN o.settlement_rule = 'trimmed_mean_10s/1'
                                                                 THEN o.expires_at_ms - 9999 ELSE 0 END)
                     AND t.seq > coalesce(o.close_seq, 0))
             OR o.close_at_ms > o.expires_at_ms
             OR (o.state <> 'refunded' AND o.expires_at_ms - o.close_at_ms > o.max_tick_age_ms))""",
-    "I-16 ticks are monotonic and none was admitted at or below a watermark in force": """
+    # Orders of one symbol, expiry, rule and revision see the same price; up wins exactly where down loses.
+    "I-15 orders of one expiry share their price, and up mirrors down": f"""
         SELECT (SELECT count(*) FROM (
-                    SELECT at_ms, seq, lag(at_ms) OVER w AS at_before, lag(seq) OVER w AS seq_before
-                    FROM quotes_tick WINDOW w AS (PARTITION BY symbol_id ORDER BY seq)) AS step
-                WHERE at_ms < at_before OR seq <> seq_before + 1)
-             + (SELECT count(*) FROM quotes_watermark_raise r
-                JOIN quotes_tick t ON t.symbol_id = r.symbol_id AND t.seq = r.seq + 1
-                WHERE t.at_ms <= r.watermark_ms)""",
-    # An order that could not enter is decided at its time limit; one whose entry was refused, at its entry.
-    "I-16 no order settled before its symbol's watermark reached its expiry": """
+                    SELECT FROM trading_order o WHERE state IN ('won', 'lost', 'tied') AND {_SETTLED}
+                    GROUP BY symbol_id, expires_at_ms, settlement_rule, revision
+                    HAVING count(DISTINCT (close_seq, close_price)) > 1) AS parted)
+             + (SELECT count(*) FROM trading_order o WHERE {_SETTLED} AND state <> CASE
+                    WHEN state = 'refunded' THEN state
+                    WHEN close_price = open_price THEN 'tied'
+                    WHEN (close_price > open_price) = (direction = 'up') THEN 'won' ELSE 'lost' END)
+             + (SELECT count(*) FROM trading_order o WHERE {_SETTLED} AND (
+                    state IN ('tied', 'refunded') AND payout <> stake OR state = 'lost' AND payout <> 0))""",
+    # An order that could not enter is decided at its time limit; one whose entry was refused, at its entry. A raise
+    # that made an order due is not much older than the order: only the days since then are searched.
+    "I-16 no order settled before its symbol's watermark reached its expiry": f"""
         SELECT count(*) FROM trading_order o
         WHERE o.state <> 'open' AND (o.open_seq IS NOT NULL OR o.reason <> 'revision')
-          AND o.reason IS DISTINCT FROM 'price_moved'
+          AND o.reason IS DISTINCT FROM 'price_moved' AND {_SETTLED}
           -- Raises go with the days of ticks that are in the archive only.
           AND o.settled_at_ms >= coalesce((SELECT extract(epoch FROM max(day) + 2)::bigint * 1000
                                            FROM quotes_tick_archive WHERE dropped_at_ms IS NOT NULL), 0)
           AND NOT EXISTS (
             SELECT FROM quotes_watermark_raise r
             WHERE r.symbol_id = o.symbol_id AND r.raised_at_ms <= o.settled_at_ms
+              AND r.raised_at_ms >= o.accepted_at_ms - {DAY_MS}
               AND r.watermark_ms >= CASE WHEN o.reason = 'no_entry_tick' THEN o.entry_until_ms
                                          ELSE o.expires_at_ms END)""",
-    "I-17 the opening tick was fresh at acceptance, or the next one after it": """
-        SELECT count(*) FROM trading_order
+    "I-17 the opening tick was fresh at acceptance, or the next one after it": f"""
+        SELECT count(*) FROM trading_order o
         WHERE open_at_ms IS NOT NULL
+          AND o.accepted_at_ms >= %(since_ms)s - {HOUR_MS} AND o.accepted_at_ms < 9000000000000000
           AND CASE WHEN entry_rule = 'next_tick/1' THEN open_seq <> entry_after_seq + 1 OR open_at_ms > entry_until_ms
                    ELSE accepted_at_ms - open_at_ms > max_tick_age_ms END""",
+    # An order's time is read under its wallet's lock, so it is not before that of the entry in front of it. A clock
+    # that was read before the wait, or when the transaction began, would be.
+    "I-17 the clock of acceptance was read after the wallet's lock": f"""
+        SELECT count(*) FROM ledger_transfer t
+        WHERE t.family = 'order.stake' AND {_MOVED} AND EXISTS (
+            SELECT FROM ledger_transfer e
+            WHERE e.debit_account_id = t.debit_account_id AND e.debit_no = t.debit_no - 1 AND e.at_ms > t.at_ms
+            UNION ALL
+            SELECT FROM ledger_transfer e
+            WHERE e.credit_account_id = t.debit_account_id AND e.credit_no = t.debit_no - 1 AND e.at_ms > t.at_ms)""",
+    # What the client was told at acceptance is in the event log, which nobody can change: no later edit of a symbol
+    # has reached the order.
+    "I-18 an order's terms are those that its client was told": f"""
+        SELECT (SELECT count(*) FROM realtime_event e JOIN trading_order o ON o.id = (e.payload->>'id')::uuid
+                WHERE e.type IN ('order.accepted', 'order.opened', 'order.settled') AND {EVENTS_LATELY}
+                  AND (e.payload->>'payout_percent', e.payload->>'direction', e.payload->>'symbol',
+                       e.payload->>'entry_rule', e.payload->>'settlement_rule', e.payload->>'wallet_id',
+                       {minor_sql("e.payload->>'stake'", "o.currency")}, (e.payload->>'expires_at')::timestamptz)
+                      IS DISTINCT FROM
+                      (o.payout_percent::text, o.direction::text, o.symbol::text, o.entry_rule::text,
+                       o.settlement_rule::text, o.wallet_id::text,
+                       o.stake::numeric, to_timestamp(o.expires_at_ms / 1000.0)))
+             + (SELECT count(*) FROM trading_order o
+                LEFT JOIN quotes_symbol_revision r ON r.symbol_id = o.symbol_id AND r.number = o.revision
+                WHERE {_ACCEPTED} AND o.price_scale IS DISTINCT FROM r.price_scale)""",
+    "I-19 no order is open long past its expiry": f"""
+        SELECT count(*) FROM trading_order_open
+        WHERE expires_at_ms < {DB_NOW_MS_SQL} - {ADMISSION.grace_ms + SETTLEMENT_LATE_MS}""",
     # A placement may read the windows just before a change of hours commits: hence the half minute, no statement's
     # transaction lasts longer.
-    "I-21 every order was accepted in a session that holds its whole life": """
-        SELECT count(*) FROM trading_order o WHERE o.session_closes_ms IS NOT NULL AND (
+    "I-21 every order was accepted in a session that holds its whole life": f"""
+        SELECT count(*) FROM trading_order o WHERE o.session_closes_ms IS NOT NULL AND {_ACCEPTED} AND (
             o.expires_at_ms > o.session_closes_ms OR NOT EXISTS (
                 SELECT FROM quotes_trading_window w
                 WHERE w.closes_ms = o.session_closes_ms AND w.opens_ms <= o.accepted_at_ms
                   AND w.made_at_ms <= o.accepted_at_ms
                   AND coalesce(w.superseded_at_ms, o.accepted_at_ms) >= o.accepted_at_ms - 30000))""",
-    "I-19 no order is open long past its expiry": f"""
-        SELECT count(*) FROM trading_order_open
-        WHERE expires_at_ms + {ADMISSION.grace_ms + SETTLEMENT_LATE_MS} < {DB_NOW_MS_SQL}""",
-    "I-29 each order has its events": """
-        WITH demanded AS (
-            SELECT user_id, id, 'order.accepted' AS type FROM trading_order WHERE entry_rule = 'next_tick/1'
-            UNION ALL SELECT user_id, id, 'order.opened' FROM trading_order
-                WHERE open_seq IS NOT NULL AND reason IS DISTINCT FROM 'price_moved'
-            UNION ALL SELECT user_id, id, 'order.settled' FROM trading_order WHERE state <> 'open'
-        ), told AS (
-            SELECT e.user_id, (e.payload->>'id')::uuid AS id, e.type, e.seq FROM realtime_event e
-            WHERE e.type IN ('order.accepted', 'order.opened', 'order.settled')
+    # A second opinion by the database's own time zones: what people saved is compared with the clock on the
+    # exchange's wall. Hours that were changed after the order say nothing about it.
+    "I-21 every order was accepted in the local hours of its exchange and on no holiday": f"""
+        WITH placed AS (
+            SELECT o.id, w.calendar_id, date_trunc('minute', to_timestamp(o.accepted_at_ms / 1000.0)
+                                                             AT TIME ZONE c.time_zone) AS local
+            FROM trading_order o
+            JOIN quotes_trading_window w ON w.closes_ms = o.session_closes_ms AND w.opens_ms <= o.accepted_at_ms
+             AND w.made_at_ms <= o.accepted_at_ms AND w.superseded_at_ms IS NULL
+            JOIN quotes_calendar c ON c.id = w.calendar_id
+            WHERE o.session_closes_ms IS NOT NULL AND {_ACCEPTED} AND o.accepted_at_ms > (
+                SELECT max(change.at_ms) FROM quotes_calendar_change change WHERE change.calendar_name = c.name)
+        ), clocked AS (
+            SELECT *, local::date AS day, extract(isodow FROM local)::int - 1 AS weekday,
+                   (extract(hour FROM local) * 60 + extract(minute FROM local))::int AS minute
+            FROM placed
         )
-        SELECT count(*) FROM demanded
-        JOIN realtime_event_counter c USING (user_id)
-        LEFT JOIN told USING (user_id, id, type) WHERE told.id IS NULL AND c.floor = 0""",
-    "I-30 the event sequence of each user is gap-free": """
-        SELECT count(*) FROM realtime_event_counter c
-        WHERE c.seq - c.floor <> (SELECT count(*) FROM realtime_event e
-                                  WHERE e.user_id = c.user_id AND e.seq > c.floor AND e.seq <= c.seq)""",
+        SELECT count(*) FROM clocked WHERE NOT EXISTS (
+            SELECT FROM quotes_session s WHERE s.calendar_id = clocked.calendar_id AND (
+                s.weekday = clocked.weekday AND s.opens_minute <= minute AND s.closes_minute > minute
+                OR s.weekday = (clocked.weekday + 6) %% 7 AND s.closes_minute > minute + 1440)
+        ) OR EXISTS (
+            SELECT FROM quotes_holiday h WHERE h.calendar_id = clocked.calendar_id AND h.day = clocked.day
+              AND NOT coalesce(h.opens_minute <= minute AND h.closes_minute > minute, false))""",
+}
+
+_TOLD: dict[str, str] = {
+    # The event of an entry is some milliseconds from the entry: events are read from a little earlier on.
+    "I-29 each order has its events, and each event its order": f"""
+        WITH demanded AS (
+            SELECT user_id, id, 'order.accepted' AS type, accepted_at_ms AS at_ms FROM trading_order o
+                WHERE entry_rule = 'next_tick/1' AND {_ACCEPTED}
+            UNION ALL SELECT user_id, id, 'order.opened', entered_at_ms FROM trading_order o
+                WHERE open_seq IS NOT NULL AND reason IS DISTINCT FROM 'price_moved' AND entered_at_ms >= %(since_ms)s
+                  AND o.accepted_at_ms >= %(since_ms)s - {HOUR_MS} AND o.accepted_at_ms < 9000000000000000
+            UNION ALL SELECT user_id, id, 'order.settled', settled_at_ms FROM trading_order o WHERE {_SETTLED}
+        ), told AS MATERIALIZED (
+            SELECT e.user_id, (e.payload->>'id')::uuid AS id, e.type, e.at_ms FROM realtime_event e
+            WHERE e.type IN ('order.accepted', 'order.opened', 'order.settled')
+              AND e.at_ms >= %(since_ms)s - 5000 AND e.at_ms < 9000000000000000
+        )
+        SELECT (SELECT count(*) FROM demanded
+                JOIN realtime_event_counter c USING (user_id)
+                LEFT JOIN told USING (user_id, id, type) WHERE told.id IS NULL AND {kept_sql("demanded.at_ms")})
+             + (SELECT count(*) - count(DISTINCT (id, type)) FROM told)
+             + (SELECT count(*) FROM told LEFT JOIN trading_order o ON o.id = told.id AND o.user_id = told.user_id
+                WHERE NOT coalesce(CASE told.type WHEN 'order.settled' THEN o.state <> 'open'
+                                                  WHEN 'order.opened' THEN o.open_seq IS NOT NULL
+                                                  ELSE o.entry_after_seq IS NOT NULL END, false))""",
     "I-35 each settled order is counted once in the statistics, or waits for it": f"""
         WITH {_WAITING}
-        SELECT (SELECT count(*) - count(DISTINCT id) FROM waiting)
-             + {_miscounted("settlement_daily_symbol", "symbol_id")}
+        SELECT {_miscounted("settlement_daily_symbol", "symbol_id")}
              + {_miscounted("settlement_daily_user", "user_id")}""",
     "I-35 the payout's window has each real order that was won or lost lately": f"""
         WITH {_WAITING}
         SELECT (SELECT count(*) FROM settlement_window_order w LEFT JOIN trading_order t ON t.id = w.order_id
-                WHERE (t.book, t.state, t.symbol_id, t.user_id, t.stake, t.settled_at_ms) IS DISTINCT FROM
+                WHERE w.settled_at_ms >= {_DAY_BEGINS}
+                  AND (t.book, t.state, t.symbol_id, t.user_id, t.stake, t.settled_at_ms) IS DISTINCT FROM
                       ('real', CASE WHEN w.won THEN 'won' ELSE 'lost' END,
                        w.symbol_id, w.user_id, w.stake, w.settled_at_ms))
              + (SELECT count(*) FROM o WHERE o.book = 'real' AND o.state IN ('won', 'lost')
                   AND o.settled_at_ms > {DB_NOW_MS_SQL} - {PAYOUT_1.window_ms}
                   AND NOT EXISTS (SELECT FROM settlement_window_order w WHERE w.order_id = o.id))""",
+    # Whatever follows settled orders applies each batch and deletes it in one transaction: what waits is settled, and
+    # waits once.
+    "I-35 what waits for a follower is a settled order, and waits once": f"""
+        WITH waits AS (
+            SELECT batch.subscriber, reference.id FROM kernel_fact_batch AS batch
+            CROSS JOIN LATERAL unnest(batch."references") AS reference(id) WHERE batch.fact = '{FACT}'
+        )
+        SELECT (SELECT count(*) - count(DISTINCT (subscriber, id)) FROM waits)
+             + (SELECT count(*) FROM waits LEFT JOIN trading_order o ON o.id = waits.id
+                WHERE coalesce(o.state, 'open') = 'open')""",
 }
+
+# What the database refuses by itself, by the table that it guards. The ledger names its own guards.
+_TRIGGERS = {
+    "trading_order": ("trading_order_frozen", "trading_order_no_truncate"),
+    "quotes_tick": ("quotes_tick_append_only", "quotes_tick_no_truncate"),
+    "quotes_watermark_raise": ("quotes_watermark_raise_append_only", "quotes_watermark_raise_no_truncate"),
+    "quotes_symbol_head": ("quotes_head_forward",),
+    "quotes_symbol_revision": ("quotes_revision_frozen", "quotes_revision_kept"),
+    "quotes_trading_window": ("quotes_window_frozen",),
+    "quotes_feed_declaration": ("quotes_feed_declaration_append_only", "quotes_feed_declaration_no_truncate"),
+    "quotes_incident": ("quotes_incident_append_only", "quotes_incident_no_truncate"),
+    "quotes_calendar_change": ("quotes_calendar_change_append_only", "quotes_calendar_change_no_truncate"),
+    "realtime_event": ("realtime_event_guard",),
+    "realtime_event_counter": ("realtime_event_counter_guard",),
+}
+_CONSTRAINTS = {
+    "ledger_transfer": (
+        "ledger_transfer_once",
+        "ledger_transfer_amount",
+        "ledger_transfer_family_book",
+        "ledger_transfer_numbered",
+        "ledger_transfer_two_accounts",
+    ),
+    "trading_order": (
+        "trading_order_client_id",
+        "trading_order_terms",
+        "trading_order_entry",
+        "trading_order_states",
+        "trading_order_direction",
+        "trading_order_in_session",
+        "trading_order_opening",
+        "trading_order_reasons",
+    ),
+    "quotes_trading_window": ("quotes_window_no_overlap",),
+    "quotes_symbol_revision": ("quotes_revision_emergency_two_persons",),
+}
+# What the application may not do to which tables: U for update, D for delete; none may be emptied or be its own.
+_CLOSED = {
+    "ledger_account": "D",
+    "ledger_transfer": "UD",
+    "ledger_adjustment": "UD",
+    "ledger_adjustment_request": "D",
+    "ledger_checkpoint": "UD",
+    "trading_order": "D",
+    "quotes_tick": "UD",
+    "quotes_watermark_raise": "UD",
+    "quotes_symbol_revision": "D",
+    "quotes_feed_declaration": "UD",
+    "quotes_incident": "UD",
+    "quotes_calendar_change": "UD",
+    "realtime_event": "U",
+}
+
+
+def _pairs(names: dict[str, tuple[str, ...]]) -> str:
+    return ", ".join(f"('{table}', '{name}')" for table, all_of in names.items() for name in all_of)
+
+
+_WALLS: dict[str, str] = {
+    "I-07 every guard of the database is in place": f"""
+        SELECT (SELECT count(*) FROM (VALUES {_pairs(_TRIGGERS)}) AS needed(relation, name) WHERE NOT EXISTS (
+                    SELECT FROM pg_trigger WHERE tgrelid = to_regclass(needed.relation) AND tgname = needed.name
+                      AND tgenabled IN ('O', 'A')))
+             + (SELECT count(*) FROM (VALUES {_pairs(_CONSTRAINTS)}) AS needed(relation, name)
+                WHERE NOT EXISTS (SELECT FROM pg_constraint
+                                  WHERE conrelid = to_regclass(needed.relation) AND conname = needed.name))""",
+    # On a server without a role of this name it is the role that asks: one that owns the tables is one too many.
+    "I-07 the application's role cannot change what is append-only": f"""
+        WITH application AS (
+            SELECT oid, rolsuper FROM pg_roles
+            WHERE rolname = CASE WHEN EXISTS (SELECT FROM pg_roles WHERE rolname = 'fairstrike')
+                                 THEN 'fairstrike' ELSE current_user END
+        ), closed AS (
+            SELECT c.oid, c.relowner, needed.rights
+            FROM (VALUES {", ".join(f"('{table}', '{rights}')" for table, rights in _CLOSED.items())})
+                AS needed(relation, rights)
+            CROSS JOIN LATERAL (
+                SELECT to_regclass(needed.relation)::oid AS oid
+                UNION SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass(needed.relation)
+            ) AS part
+            JOIN pg_class c ON c.oid = part.oid
+        )
+        SELECT count(*) FROM closed, application a
+        WHERE a.rolsuper OR pg_has_role(a.oid, closed.relowner, 'MEMBER')
+           OR has_table_privilege(a.oid, closed.oid, 'TRUNCATE, TRIGGER')
+           OR rights LIKE '%%D%%' AND has_table_privilege(a.oid, closed.oid, 'DELETE')
+           OR rights LIKE '%%U%%' AND has_any_column_privilege(a.oid, closed.oid, 'UPDATE')""",
+}
+
+CHECKS: dict[str, str] = _WALLS | _MONEY | _RESULTS | _TOLD

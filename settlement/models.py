@@ -178,3 +178,28 @@ class InvariantNight(models.Model):
 
     def __str__(self) -> str:
         return f"invariants at {self.at_ms}"
+
+
+class InvariantResult(models.Model):
+    """What the last checks of one invariant counted: of each minute over what is new, and each night over all."""
+
+    name = models.CharField(max_length=120, primary_key=True)
+    violations = models.BigIntegerField(null=True, help_text="over what was new at the last check of a minute")
+    since_ms = models.BigIntegerField(null=True, help_text="from where that check read")
+    checked_at_ms = models.BigIntegerField(null=True)
+    full_violations = models.BigIntegerField(null=True, help_text="over everything")
+    full_checked_at_ms = models.BigIntegerField(null=True)
+
+    class Meta:
+        db_table = "settlement_invariant_result"
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(violations__isnull=True, since_ms__isnull=True, checked_at_ms__isnull=True)
+                | Q(violations__isnull=False, since_ms__isnull=False, checked_at_ms__isnull=False),
+                name="settlement_invariant_lately_whole",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import structlog
 from celery import shared_task
-from django.db import transaction
 
 from kernel import db
-from kernel.jobs import DAY_MS, HOUR_MS, database_now_ms, job_once
+from kernel.jobs import DAY_MS, HOUR_MS, MINUTE_MS, database_now_ms, job_once
 from kernel.metrics import count
-from ledger.invariants import FULL_CHECKS
 from settlement.archive import ticks_archive
 from settlement.audit import orders_audit
+from settlement.checks import OUTCOMES, Form, violations_count
 from settlement.fairness.execution import execution_days_count
 from settlement.fairness.nights import invariants_record, resettlement_record
-from settlement.invariants import CHECKS
+from settlement.invariant_results import invariants_watch, results_keep
 from settlement.payouts import payouts_recalculate_once
 
 log = structlog.get_logger(__name__)
@@ -52,6 +51,8 @@ def settlement_orders_audit() -> None:
         resettlement_record(found, to_ms=now_ms, at_ms=database_now_ms())
         if found.differences or found.unavailable:
             count("audit_findings", len(found.differences) + len(found.unavailable))
+        differ = len(found.differences) + len(found.unavailable)
+        results_keep(form=Form.FULL, found={OUTCOMES: differ}, now_ms=now_ms)
         return f"checked {found.checked}, differences {len(found.differences)}, unavailable {len(found.unavailable)}"
 
     if now_ms % DAY_MS >= AUDIT_AFTER_MS:
@@ -60,14 +61,16 @@ def settlement_orders_audit() -> None:
 
 @shared_task(name="settlement.invariants_check")  # type: ignore[untyped-decorator]
 def settlement_invariants_check() -> None:
-    """Check every invariant in full once a night, and publish what is violated."""
+    """Check every invariant in full once a night, and publish what is violated.
+
+    Outcomes are recomputed by the audit of the same night.
+    """
     now_ms = database_now_ms()
 
     def checked() -> str:
-        with transaction.atomic():
-            db.run(f"SET LOCAL statement_timeout = {2 * HOUR_MS}")
-            found = db.violation_counts(FULL_CHECKS | CHECKS)
+        found = violations_count(Form.FULL, within_ms=2 * HOUR_MS, without=frozenset({OUTCOMES}))
         invariants_record(found, at_ms=database_now_ms())
+        results_keep(form=Form.FULL, found=found, now_ms=now_ms)
         violated = {name.partition(" ")[0]: violations for name, violations in found.items() if violations}
         if violated:
             count("invariant_violations", sum(violated.values()))
@@ -88,4 +91,17 @@ def settlement_execution_days_count() -> None:
         now_ms,
         lambda: f"{execution_days_count(now_ms=now_ms)} days",
         takeover_ms=HOUR_MS,
+    )
+
+
+@shared_task(name="settlement.invariants_watch")  # type: ignore[untyped-decorator]
+def settlement_invariants_watch() -> None:
+    """Check what is new against every invariant, once a minute however often it is asked."""
+    now_ms = database_now_ms()
+    job_once(
+        "settlement.invariants_watch",
+        MINUTE_MS,
+        now_ms,
+        lambda: invariants_watch(now_ms=now_ms),
+        takeover_ms=5 * MINUTE_MS,
     )

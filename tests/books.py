@@ -6,24 +6,33 @@ from django.db import connection, transaction
 
 from kernel.db import row, violation_counts
 from ledger import invariants as ledger_invariants
-from settlement import invariants as order_invariants
+from settlement.checks import CHECKS, Form, violations_count
 
-QUICK_CHECKS = ledger_invariants.CHECKS | order_invariants.CHECKS
-CHECKS = ledger_invariants.FULL_CHECKS | order_invariants.CHECKS
+QUICK_CHECKS = {name for name, check in CHECKS.items() if Form.QUICK in check.forms}
 
 
 def violations() -> dict[str, int]:
     """Return the invariants that do not hold, with their counts; empty when the books are sound."""
-    return _violated(CHECKS)
+    return _violated(violations_count(Form.FULL))
 
 
 def quick_violations() -> dict[str, int]:
     """Return the invariants that do not hold since the last checkpoint."""
-    return _violated(QUICK_CHECKS)
+    return _violated(violations_count(Form.QUICK))
 
 
-def _violated(checks: dict[str, str]) -> dict[str, int]:
-    return {name: count for name, count in violation_counts(checks).items() if count}
+def lately_violations(*, since_ms: int) -> dict[str, int]:
+    """Return the invariants that do not hold since an instant, as the check of each minute sees them."""
+    return _violated(violations_count(Form.LATELY, since_ms=since_ms))
+
+
+def ledger_violations(*, quick: bool = False) -> dict[str, int]:
+    """Return the invariants of the ledger alone that do not hold."""
+    return _violated(violation_counts(ledger_invariants.CHECKS if quick else ledger_invariants.FULL_CHECKS))
+
+
+def _violated(found: dict[str, int]) -> dict[str, int]:
+    return {name: count for name, count in found.items() if count}
 
 
 class SnapshotReader:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
-from django.db import OperationalError, transaction
 from django.http import HttpRequest
 from django.urls import reverse
 
 from kernel import db
 from kernel.clock import DB_NOW_MS_SQL, rfc3339, wall_ms
-from ledger import invariants
 from quotes.selectors import markets
-
-_INVARIANTS_KEEP_S = 60.0
-_INVARIANTS_WITHIN_MS = 3_000
+from settlement.invariant_results import invariant_results
 
 _ORDERS = f"""
 SELECT count(*), count(*) FILTER (WHERE expires_at_ms <= now_ms),
@@ -26,8 +21,6 @@ _FEEDS = f"""
 SELECT feed, connected, detail, {DB_NOW_MS_SQL} - last_packet_ms, {DB_NOW_MS_SQL} - process_heartbeat_ms,
        (SELECT coalesce(sum(count), 0) FROM quotes_refusal_count AS refused WHERE refused.feed = status.feed)
 FROM quotes_feed_status AS status ORDER BY feed"""
-
-_kept: tuple[float, dict[str, Any]] | None = None
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -84,20 +77,10 @@ def _seconds(age_ms: int | None) -> str:
 
 
 def _invariants() -> dict[str, Any]:
-    """Return the ledger's invariants, checked at most once a minute: they read what is newer than the checkpoints."""
-    global _kept  # noqa: PLW0603
-    if _kept is None or time.monotonic() - _kept[0] > _INVARIANTS_KEEP_S:
-        _kept = (time.monotonic(), _invariants_checked())
-    return _kept[1]
-
-
-def _invariants_checked() -> dict[str, Any]:
-    checked: dict[str, Any] = {"at": rfc3339(wall_ms()), "rows": [], "note": ""}
-    try:
-        with transaction.atomic():
-            db.run(f"SET LOCAL statement_timeout = {_INVARIANTS_WITHIN_MS}")
-            found = db.violation_counts(invariants.CHECKS)
-        checked["rows"] = [{"name": name, "violations": violations} for name, violations in sorted(found.items())]
-    except OperationalError:
-        checked["note"] = "Too much to check for a page: run manage.py verify_ledger."
-    return checked
+    """Return what the checks of the last minute and of the last night counted."""
+    results = invariant_results()
+    checked_ms = min((result.checked_at_ms for result in results if result.checked_at_ms is not None), default=None)
+    return {
+        "at": None if checked_ms is None else rfc3339(checked_ms),
+        "rows": [{"name": result.name, "violations": result.violations} for result in results],
+    }

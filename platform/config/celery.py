@@ -23,6 +23,7 @@ SCHEDULE: dict[str, float] = {
     "settlement.orders_audit": 600.0,
     "settlement.invariants_check": 600.0,
     "settlement.execution_days_count": 300.0,
+    "settlement.invariants_watch": 20.0,
     "accounts.bans_lapse": 10.0,
     "ledger.checkpoint": 600.0,
     "ledger.adjustments_expire": 30.0,

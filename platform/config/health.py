@@ -17,6 +17,7 @@ from kernel.facts import facts_gauges
 from kernel.http import json_response, problem_response
 from quotes.hours import calendars_short
 from quotes.seal_gauges import seals_gauges
+from settlement.invariant_results import invariants_gauges
 
 FEED_SILENT_MS = 5_000
 SETTLEMENT_LAG_MS = 15_000
@@ -92,7 +93,7 @@ def _gauges() -> str:
     )
     assert found is not None
     orders = f"fairstrike_orders_due {found[0]}\nfairstrike_settlement_lag_ms {found[1]}\n"
-    return orders + facts_gauges() + _hours() + seals_gauges()
+    return orders + facts_gauges() + _hours() + seals_gauges() + invariants_gauges()
 
 
 def _hours() -> str:

@@ -34,10 +34,12 @@ def run(sql: str, params: Params = ()) -> int:
         return int(cursor.rowcount)
 
 
-def violation_counts(checks: Mapping[str, str]) -> dict[str, int]:
+def violation_counts(checks: Mapping[str, str], params: Params = (), *, within_ms: int | None = None) -> dict[str, int]:
     """Run invariant queries, each of which counts its violations, in one snapshot.
 
     :param checks: SQL by the invariant's name
+    :param params: what the queries are asked with
+    :param within_ms: how long each may take
     """
     counts = {}
     outermost = not transaction.get_connection().in_atomic_block
@@ -45,8 +47,10 @@ def violation_counts(checks: Mapping[str, str]) -> dict[str, int]:
         # A caller's transaction has its own snapshot rules, and only the first statement may set them.
         if outermost:
             run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        if within_ms is not None:
+            run(f"SET LOCAL statement_timeout = {within_ms:d}")
         for name, sql in checks.items():
-            found = row(sql)
+            found = row(sql, params)
             assert found is not None
             counts[name] = int(found[0])
     return counts

@@ -1,7 +1,8 @@
 """Invariants of the ledger as queries: each returns the count of its violations.
 
 ``CHECKS`` start from the last checkpoints and read what is newer; ``FULL_CHECKS`` have the same names, read every
-transfer, and recompute the checkpoints themselves.
+transfer, and recompute the checkpoints themselves; ``LATELY_CHECKS`` read what is newer than ``since_ms`` and are meant
+for each minute.
 """
 
 from __future__ import annotations
@@ -9,6 +10,11 @@ from __future__ import annotations
 from django.conf import settings
 
 from ledger.statements import CHECKPOINT_NEWEST, NEWER, entry_bytes
+
+# The instant from which the checks of each minute read; two ends make the planner use the index on time.
+_LATELY = "at_ms >= %(since_ms)s AND at_ms < 9000000000000000"
+# Accounts whose balance nothing has moved lately are gone through in so many parts, one each minute.
+ACCOUNT_SLICES = 64
 
 
 def adjustments_approved(*, development: bool) -> str:
@@ -49,6 +55,41 @@ def _places(newer: str) -> str:
           AND {newer}"""
 
 
+def _facts(newer: str) -> str:
+    """Return the check that each transfer names the fact that it belongs to; a refill is a fact of its own."""
+    return f"""
+        SELECT count(*) FROM ledger_transfer t
+        WHERE {newer} AND NOT CASE
+            WHEN family LIKE 'order.%%' THEN EXISTS (SELECT FROM trading_order o WHERE o.id = t.reference)
+            WHEN family = 'adjustment' THEN EXISTS (SELECT FROM ledger_adjustment a WHERE a.id = t.reference)
+            WHEN family = 'demo.grant' THEN t.reference IN (t.credit_account_id, t.debit_account_id)
+            ELSE family = 'demo.refill' END"""
+
+
+def _kinds(newer: str) -> str:
+    """Return the check that each transfer goes the way of its kind.
+
+    No family of this ledger takes a transfer back: what went wrong is made good by an adjustment, which two persons
+    decide about. A reversal would have to be of another family or kind, or go the other way.
+    """
+    return f"""
+        SELECT count(*) FROM ledger_transfer t
+        JOIN ledger_account d ON d.id = t.debit_account_id
+        JOIN ledger_account c ON c.id = t.credit_account_id
+        WHERE {newer} AND NOT coalesce((family, t.kind, d.kind, c.kind) IN (
+            ('order.stake', 'stake', 'wallet', 'stakes'), ('order.stake', 'stake', 'bonus', 'stakes'),
+            ('order.close', 'lost', 'stakes', 'house'),
+            ('order.close', 'won', 'stakes', 'wallet'), ('order.close', 'won', 'stakes', 'bonus'),
+            ('order.close', 'tied', 'stakes', 'wallet'), ('order.close', 'tied', 'stakes', 'bonus'),
+            ('order.close', 'refunded', 'stakes', 'wallet'), ('order.close', 'refunded', 'stakes', 'bonus'),
+            ('order.profit', 'profit', 'house', 'wallet'), ('order.profit', 'profit', 'house', 'bonus'),
+            ('demo.grant', 'grant', 'grant', 'wallet'), ('demo.refill', 'grant', 'grant', 'wallet'),
+            ('demo.refill', 'return', 'wallet', 'grant'),
+            ('adjustment', 'credit', 'adjustment', 'wallet'), ('adjustment', 'debit', 'wallet', 'adjustment'),
+            ('adjustment', 'credit', 'adjustment', 'bonus'), ('adjustment', 'debit', 'bonus', 'adjustment')
+        ), false)"""
+
+
 def _ways(newer: str) -> str:
     return f"""
         SELECT count(*) FROM ledger_transfer t
@@ -62,7 +103,9 @@ _FUNDS = "I-02 balances equal money in minus money out"
 _CHAIN = "I-03 entries follow one another, gap-free and never below zero"
 _SUMS = "I-05 stored balance equals the sum of its entries"
 _PLACES = "I-06 no transfer crosses books or currencies"
+_FACTS = "I-06 no transfer is without its fact"
 _WAYS = "I-08 money enters each book only in its own ways"
+_KINDS = "I-09 every transfer goes the way of its kind; only an adjustment makes good"
 
 # Where each guarded account stood at its last checkpoint, or at nought, and its entries since then by number.
 # OFFSET 0 keeps the planner from reading the whole table and joining it: each account asks its own index.
@@ -86,6 +129,14 @@ _ALWAYS: dict[str, str] = {
         SELECT CASE WHEN EXISTS (
             SELECT FROM pg_constraint WHERE conname = 'ledger_account_guarded' AND contype = 'c' AND convalidated
         ) THEN 0 ELSE 1 END""",
+    "I-06 keys hold book and currency together": """
+        SELECT count(*) FROM (VALUES
+            ('ledger_transfer', 'ledger_transfer_debit_place'), ('ledger_transfer', 'ledger_transfer_credit_place'),
+            ('ledger_account', 'ledger_account_stakes_place'), ('trading_order', 'trading_order_wallet_place')
+        ) AS needed(relation, name)
+        WHERE NOT EXISTS (
+            SELECT FROM pg_constraint WHERE conname = needed.name AND conrelid = to_regclass(needed.relation)
+              AND contype = 'f' AND cardinality(conkey) = 3)""",
     "I-07 transfers are append-only": """
         SELECT count(*) FROM (VALUES
             ('ledger_transfer_append_only'), ('ledger_transfer_no_truncate'), ('ledger_transfer_adjustment_told'),
@@ -122,7 +173,55 @@ CHECKS: dict[str, str] = _ALWAYS | {
         SELECT count(*) FROM mark LEFT JOIN moved USING (id)
         WHERE balance <> after + coalesce(amount, 0) OR entry_no <> no + coalesce(entries, 0)""",
     _PLACES: _places(NEWER),
+    _FACTS: _facts(NEWER),
     _WAYS: _ways(NEWER),
+    _KINDS: _kinds(NEWER),
+}
+
+# Entries of guarded accounts since an instant, from both sides.
+_ENTRIES_LATELY = f"""
+        WITH entry AS (
+            SELECT debit_account_id AS account, debit_no AS no, -amount AS amount, debit_after AS after
+            FROM ledger_transfer WHERE debit_no IS NOT NULL AND {_LATELY}
+            UNION ALL
+            SELECT credit_account_id, credit_no, amount, credit_after
+            FROM ledger_transfer WHERE credit_no IS NOT NULL AND {_LATELY}
+        )"""
+
+
+def _entry(account: str, no: str, more: str) -> str:
+    """Return the condition that an account has an entry of a number; the indexes on numbers find it."""
+    return f"""EXISTS (
+            SELECT FROM ledger_transfer e WHERE e.debit_account_id = {account} AND e.debit_no {no}
+                {more.format(after="AND e.debit_after")}
+            UNION ALL
+            SELECT FROM ledger_transfer e WHERE e.credit_account_id = {account} AND e.credit_no {no}
+                {more.format(after="AND e.credit_after")})"""
+
+
+LATELY_CHECKS: dict[str, str] = CHECKS | {
+    # An entry whose predecessor lies before the instant, or came with an older time, asks for it by number.
+    _CHAIN: f"""{_ENTRIES_LATELY}, step AS (
+            SELECT *, lag(no) OVER w AS no_before, lag(after) OVER w AS after_before
+            FROM entry WINDOW w AS (PARTITION BY account ORDER BY no)
+        )
+        SELECT count(*) FROM step WHERE after < 0 OR NOT CASE
+            WHEN no_before = no - 1 THEN after = after_before + amount
+            WHEN no = 1 THEN after = amount
+            ELSE {_entry("step.account", "= step.no - 1", "{after} = step.after - step.amount")} END""",
+    # The newest entry says what the account says. What nothing moved lately is looked at part by part.
+    _SUMS: f"""{_ENTRIES_LATELY}
+        SELECT count(*) FROM ledger_account a
+        WHERE a.owner_id IS NOT NULL
+          AND (%(slice)s::int IS NULL OR uuid_hash(a.id) & {ACCOUNT_SLICES - 1} = %(slice)s::int
+               OR a.id IN (SELECT account FROM entry))
+          AND NOT CASE WHEN a.entry_no = 0 THEN a.balance = 0
+                       ELSE {_entry("a.id", "= a.entry_no", "{after} = a.balance")} END
+           OR a.id IN (SELECT account FROM entry) AND {_entry("a.id", "> a.entry_no", "")}""",
+    _PLACES: _places(_LATELY),
+    _FACTS: _facts(_LATELY),
+    _WAYS: _ways(_LATELY),
+    _KINDS: _kinds(_LATELY),
 }
 
 FULL_CHECKS: dict[str, str] = _ALWAYS | {
@@ -164,6 +263,7 @@ FULL_CHECKS: dict[str, str] = _ALWAYS | {
         SELECT count(*) FROM ledger_account a LEFT JOIN moved ON moved.account = a.id
         WHERE owner_id IS NOT NULL AND (balance <> coalesce(amount, 0) OR entry_no <> coalesce(entries, 0))""",
     _PLACES: _places("true"),
+    _FACTS: _facts("true"),
     # Each checkpoint follows from the one before it and the entries in between; the house's totals from all before.
     "I-07 checkpoints recompute from the transfers": f"""
         WITH step AS (
@@ -208,4 +308,5 @@ FULL_CHECKS: dict[str, str] = _ALWAYS | {
                    (step.balance, sha256(step.previous_hash || int8send(step.until_ms) || int8send(step.balance)))
               END""",
     _WAYS: _ways("true"),
+    _KINDS: _kinds("true"),
 }

@@ -23,7 +23,7 @@ from ledger.checkpoints import CHECKPOINT_AFTER_MS, CheckpointTooEarlyError, che
 from ledger.domain import AccountKind, house_account_id
 from ledger.models import Account, Checkpoint, Transfer
 from ledger.services import balance_adjust
-from tests.books import SnapshotReader, quick_violations, violations
+from tests.books import SnapshotReader, ledger_violations
 from tests.crowd import at_once, meanwhile, other_connection
 from tests.ledger.colleagues import asked
 from tests.market import Trader, db_now_ms, market_open, order_row, settle_due, trader_open
@@ -144,7 +144,7 @@ def test_only_what_moved_gets_a_checkpoint(trader: Trader) -> None:
     assert not Checkpoint.objects.filter(account__owner=idle.user).exists()
     grant = Checkpoint.objects.filter(account_id=house_account_id("demo", "USD", AccountKind.GRANT))
     assert grant.count() == 1
-    assert (violations(), quick_violations()) == ({}, {})
+    assert (ledger_violations(), ledger_violations(quick=True)) == ({}, {})
 
 
 def test_a_day_is_closed_once_and_not_before_its_time(trader: Trader) -> None:
@@ -158,7 +158,7 @@ def test_a_day_is_closed_once_and_not_before_its_time(trader: Trader) -> None:
     assert closed is not None
     assert (closed.users, closed.house > 0) == (4, True)
     assert Checkpoint.objects.count() == before + closed.users + closed.house
-    assert violations() == {}
+    assert ledger_violations() == {}
 
 
 def test_days_that_were_missed_are_closed_together() -> None:
@@ -170,7 +170,7 @@ def test_days_that_were_missed_are_closed_together() -> None:
     assert _closed(0) is not None
     row = Checkpoint.objects.get(account_id=trader.wallets["real"])
     assert (row.entry_no, row.balance, bytes(row.previous_hash)) == (2, 501, START)
-    assert (violations(), quick_violations()) == ({}, {})
+    assert (ledger_violations(), ledger_violations(quick=True)) == ({}, {})
 
 
 def test_a_day_without_a_movement_has_no_checkpoint() -> None:
@@ -196,7 +196,7 @@ def test_entries_are_taken_by_number_even_if_the_clock_went_back() -> None:
     _closed(0)
     row = Checkpoint.objects.get(account_id=wallet)
     assert (row.entry_no, row.balance) == (3, 123)
-    assert (violations(), quick_violations()) == ({}, {})
+    assert (ledger_violations(), ledger_violations(quick=True)) == ({}, {})
 
 
 @pytest.mark.django_db(transaction=True)
@@ -287,7 +287,8 @@ def _damaged(statement: str) -> Iterator[None]:
 
 
 def _red(found: dict[str, int]) -> set[str]:
-    return {name[:4] for name in found}
+    # The damage takes keys away first, which is a fault of its own.
+    return {name[:4] for name in found if name != "I-06 keys hold book and currency together"}
 
 
 def test_each_fault_is_seen_where_the_form_looks(trader: Trader) -> None:
@@ -295,13 +296,13 @@ def test_each_fault_is_seen_where_the_form_looks(trader: Trader) -> None:
     wrong = []
     for check, damage, quick in FAULTS:
         with _damaged(damage):
-            seen = (check in _red(quick_violations()), check in _red(violations()))
+            seen = (check in _red(ledger_violations(quick=True)), check in _red(ledger_violations()))
         # A checkpoint of the house that lies is the quick form's own starting point; the full form has a check of it.
         expected = (quick, "UPDATE ledger_checkpoint" not in damage)
         if seen != expected:
             wrong.append((check, damage, seen, expected))
     assert wrong == []
-    assert (violations(), quick_violations()) == ({}, {})
+    assert (ledger_violations(), ledger_violations(quick=True)) == ({}, {})
 
 
 REWRITTEN = [
@@ -328,7 +329,7 @@ REWRITTEN = [
 def test_a_past_that_was_rewritten_is_seen(trader: Trader, damage: str) -> None:
     """I-07: a checkpoint that no longer follows from the entries is a violation, however sound the sums are."""
     with _damaged(damage):
-        found = violations()
+        found = ledger_violations()
     assert "I-07 checkpoints recompute from the transfers" in found
 
 
@@ -351,7 +352,7 @@ def test_the_quick_form_is_right_in_every_snapshot() -> None:
     assert raised == []
     assert reader.reads > 0
     assert Checkpoint.objects.count() >= 4
-    assert (violations(), quick_violations()) == ({}, {})
+    assert (ledger_violations(), ledger_violations(quick=True)) == ({}, {})
 
 
 # --- the attack list ------------------------------------------------------------------------------
@@ -406,7 +407,7 @@ def test_the_application_closes_days_and_decides_about_requests() -> None:
     with _application():
         assert _closed(0) is not None
         db.run("UPDATE ledger_adjustment_request SET state = 'expired', decided_at_ms = 1 WHERE id = %s", [UUID(int=1)])
-    assert violations() == {}
+    assert ledger_violations() == {}
 
 
 @contextmanager
@@ -430,5 +431,5 @@ def test_a_checkpoint_that_the_application_makes_up_is_seen() -> None:
             "INSERT INTO ledger_checkpoint VALUES (%s, '2026-01-01', 1, 9, sha256('x'), sha256(''), 1)",
             [trader.wallets["real"]],
         )
-    assert "I-05" in _red(quick_violations())
-    assert "I-07" in _red(violations())
+    assert "I-05" in _red(ledger_violations(quick=True))
+    assert "I-07" in _red(ledger_violations())

@@ -17,7 +17,7 @@ from ledger.locks import wallets_lock
 from ledger.models import Account, Transfer
 from ledger.selectors import statement, wallet_states
 from ledger.services import balance_adjust, demo_refill, transfers_post, wallets_open
-from tests.books import violations
+from tests.books import ledger_violations, violations
 from tests.logged import statements_logged
 from tests.market import market_open, order_row, settle_due, trader_open
 
@@ -50,7 +50,7 @@ def test_a_refill_fills_up_to_the_opening_balance(spent: int) -> None:
     assert (state.wallet.balance, trader.balance()) == (1_000_000, 1_000_000)
     newest = statement(account_id=trader.wallets["demo"], before_no=None, limit=1)[0]
     assert (newest.family, newest.amount, newest.balance_after) == ("demo.refill", spent, 1_000_000)
-    assert violations() == {}
+    assert ledger_violations() == {}
 
 
 def test_a_refill_takes_winnings_back() -> None:
@@ -61,7 +61,7 @@ def test_a_refill_takes_winnings_back() -> None:
     newest = statement(account_id=trader.wallets["demo"], before_no=None, limit=1)[0]
     assert (newest.family, newest.kind, newest.amount) == ("demo.refill", "return", -123_45)
     assert trader.balance() == 1_000_000
-    assert violations() == {}
+    assert ledger_violations() == {}
 
 
 def test_a_refill_of_a_full_wallet_posts_nothing() -> None:
@@ -156,7 +156,7 @@ def test_a_batch_of_transfers_takes_two_statements_whatever_its_size() -> None:
                 transfers_post(wallets=states, drafts=[_grant(wallet, 1) for _ in range(size)], at_ms=1)
             counts.append(len(log))
     assert counts == [2, 2]
-    assert violations() == {}
+    assert ledger_violations() == {}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -192,7 +192,8 @@ def test_a_statement_is_complete_from_the_opening_and_pages_without_gaps() -> No
 def _grant(wallet: UUID, amount: int) -> TransferDraft:
     house = house_account_id("demo", "USD", AccountKind.GRANT)
     debit, credit = (house, wallet) if amount > 0 else (wallet, house)
-    return TransferDraft(Family.DEMO_REFILL, "test", uuid7(), debit, credit, abs(amount))
+    kind = "grant" if amount > 0 else "return"
+    return TransferDraft(Family.DEMO_REFILL, kind, uuid7(), debit, credit, abs(amount))
 
 
 def _move(wallet: UUID, amount: int) -> None:

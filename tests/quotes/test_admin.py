@@ -11,13 +11,11 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
-import config.admin
 from accounts.callers import Caller
 from accounts.domain import SCOPES
 from accounts.models import User
 from kernel.clock import wall_ms
 from kernel.money import format_minor
-from ledger import invariants
 from ledger.models import Account
 from ledger.selectors import wallet_by_email
 from ledger.services import balance_adjust
@@ -25,6 +23,8 @@ from quotes.admission import refusals_record
 from quotes.domain import RawTick, Refusal, RefusedTick
 from quotes.models import FeedStatus, HaltChange, PayoutChange, RefusedSample, Symbol
 from quotes.services import NewSymbol, symbol_add, symbol_halt
+from settlement.checks import OUTCOMES, Form
+from settlement.invariant_results import invariants_watch, results_keep
 from tests.accounts.people import person
 from tests.quotes.market import Market, code_new
 from trading.domain import Ticket
@@ -100,10 +100,9 @@ def _request(operator: Client) -> Any:
     return operator.get("/admin/").wsgi_request
 
 
-def test_the_front_page_tells_orders_feeds_and_invariants(
-    operator: Client, order: Order, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(config.admin, "_kept", None)
+def test_the_front_page_tells_orders_feeds_and_invariants(operator: Client, order: Order) -> None:
+    assert "Not checked yet" in page(operator, "index")
+    invariants_watch(now_ms=wall_ms())
     FeedStatus.objects.create(feed="script", connected=True, detail="playing", last_packet_ms=wall_ms())
 
     text = page(operator, "index")
@@ -114,9 +113,8 @@ def test_the_front_page_tells_orders_feeds_and_invariants(
     assert "violated" not in text
 
 
-def test_a_violated_invariant_is_told_on_the_front_page(operator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config.admin, "_kept", None)
-    monkeypatch.setitem(invariants.CHECKS, "I-99 nothing is wrong", "SELECT 3")
+def test_a_violated_invariant_is_told_on_the_front_page(operator: Client) -> None:
+    results_keep(form=Form.FULL, found={OUTCOMES: 3}, now_ms=wall_ms())
 
     assert "3 violated" in page(operator, "index")
 
