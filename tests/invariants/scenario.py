@@ -71,6 +71,7 @@ class Scenario:
 
     def enter(self) -> None:
         """Let orders enter at the next tick and close at a mean; two of them do not enter."""
+        self.waits.admitted("1.08513")
         won = self.ann.place(self.waits, "up", stake="10.01", duration_s=4)
         lost = self.bob.place(self.waits, "down", duration_s=4)
         self.bob.place(self.waits, "up", expected_price="2.0", max_price_drift="0")
@@ -137,6 +138,8 @@ def scenario_begun() -> Scenario:
                 )
     orders["tied"] = ann.place(market, duration_s=None, expires_at_ms=expires_ms + 1_000)
     orders["stale"] = cleo.place(market, duration_s=None, expires_at_ms=expires_ms + 9_000)
+    # Orders that a mutant places later find a fresh price, ahead of the clock.
+    market.admitted("1.08512", at_ms=begun_ms + AHEAD_MS // 2)
     return Scenario(begun_ms, market, waits, ann, bob, cleo, orders)
 
 
