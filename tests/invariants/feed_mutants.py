@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from accounts import hooks
+from accounts import services as accounts_services
 from kernel import db, facts
+from quotes import admission
 from quotes import domain as quotes_domain
 from quotes import statements as quotes_statements
 from quotes.admission import heartbeats_record
@@ -43,10 +44,12 @@ def _watermark_fell(scenario: Scenario) -> None:
         heartbeats_record(heartbeats={scenario.waits.id: heard_ms})
 
 
+def _not_stored(*_: Any) -> None:
+    return None
+
+
 def _newest_tick_lost(scenario: Scenario) -> None:
-    """Move a head on without its tick: the write of the tick is skipped."""
-    scenario.go_on()
-    scenario.waits.tick("1.08541", at_ms=scenario.waits.now_ms + 10_000)
+    scenario.waits.admitted("1.08541", at_ms=scenario.waits.now_ms + 10_000)
 
 
 def _jumped(scenario: Scenario) -> None:
@@ -87,8 +90,6 @@ def _told_before(fact: str, references: Any) -> None:
 
 def _settled_and_waiting(scenario: Scenario) -> None:
     """Settle a batch that no follower applies yet."""
-    order = scenario.cleo.place(scenario.waits, duration_s=3_600)
-    del order
     found = db.row("SELECT min(expires_at_ms) FROM trading_order_open")
     assert found is not None
     scenario.market.admitted("1.08700", at_ms=int(found[0]) + 1)
@@ -126,6 +127,7 @@ FEED_MUTANTS = (
     Mutant(
         "I-16 no watermark",
         "a head moves on and its tick is not stored",
+        ((admission, "_ticks_copy", _not_stored),),
         act=_newest_tick_lost,
     ),
     Mutant(
@@ -144,7 +146,7 @@ FEED_MUTANTS = (
         "the balance after a settlement is not told",
         ((services, "_settled_events", _without("balance.changed")),),
     ),
-    Mutant("I-29 each ban", "nobody tells of a ban", ((hooks, "on_user_banned", []),)),
+    Mutant("I-29 each ban", "nobody tells of a ban", ((accounts_services, "on_user_banned", []),)),
     Mutant("I-29 each ban", "a change of limits is told by another name", ((limits, "_draft", _renamed),)),
     Mutant(
         "I-30",

@@ -9,6 +9,7 @@ from tests.invariants.feed_mutants import FEED_MUTANTS
 from tests.invariants.ledger_mutants import LEDGER_MUTANTS
 from tests.invariants.mutant import Mutant, red_after, red_now
 from tests.invariants.order_mutants import ORDER_MUTANTS
+from tests.invariants.property_mutants import PROPERTY_MUTANTS, PropertyMutant, refuted
 from tests.invariants.scenario import Scenario, undone
 from trading.models import Order
 
@@ -44,3 +45,9 @@ def test_a_mutant_is_caught_by_its_own_check(scenario: Scenario, mutant: Mutant)
 def test_every_check_has_a_mutant() -> None:
     """Reliability 0: every promise is one executable check, and every check has a mutant."""
     assert set(CHECKS) == {mutant.name for mutant in MUTANTS}
+
+
+@pytest.mark.parametrize("mutant", PROPERTY_MUTANTS, ids=lambda mutant: f"{mutant.invariant}: {mutant.words}")
+def test_a_faulty_rule_is_refuted_by_its_property(mutant: PropertyMutant) -> None:
+    """I-14, I-15, I-20: what no stored row can show is a property, which a faulty rule does not have."""
+    assert refuted(mutant)

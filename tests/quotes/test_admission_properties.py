@@ -78,6 +78,15 @@ def test_batches_may_be_cut_anywhere_when_time_moves_on(ticks: list[RawTick], cu
     assert whole[-1].head == parts[-1].head
 
 
+@given(series(), st.integers(0, 40))
+def test_what_comes_later_changes_no_decision(ticks: list[RawTick], known: int) -> None:
+    """I-20: a decision uses only what was received before it: the first ticks are judged as if no more came."""
+    first, whole = judged(ticks[:known]), judged(ticks)
+
+    assert [tick for tick in whole[0].admitted if tick.seq <= len(first[0].admitted)] == first[0].admitted
+    assert whole[0].refused[: len(first[0].refused)] == first[0].refused
+
+
 @given(series())
 def test_mirrored_prices_get_mirrored_decisions(ticks: list[RawTick]) -> None:
     """I-20: up and down are judged alike.

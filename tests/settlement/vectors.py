@@ -36,6 +36,15 @@ _RAISE_INSERT = """
 INSERT INTO quotes_watermark_raise (symbol_id, watermark_ms, cause, seq, raised_at_ms)
 VALUES (%(id)s, %(watermark)s, 2, %(seq)s, %(at)s)"""
 
+# What rows cannot keep that are written past the services: vectors lie in the past and have logs that begin in their
+# middle, their money is put there, and what is still open in them is late by now.
+_BY_HAND = ("I-12", "I-16 ticks", "I-16 no watermark", "I-17 the clock", "I-18", "I-19", "I-29 each movement")
+
+
+def unsound(violated: Mapping[str, int]) -> set[str]:
+    """Return the invariants that vectors in tables violate and should not."""
+    return {name for name in violated if not name.startswith(_BY_HAND)}
+
 
 def published(name: str) -> list[Vector]:
     """Return the vectors of a file under ``docs/rules/vectors``."""
