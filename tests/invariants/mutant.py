@@ -72,9 +72,20 @@ def red_after(scenario: Scenario, mutant: Mutant) -> dict[Form, set[str]]:
 
 
 def red_now(scenario: Scenario) -> dict[Form, set[str]]:
-    """Return which checks are red, by form; the lately form reads from before the day on."""
+    """Return which checks are red, by form; the lately form reads from before the day on.
+
+    No day is closed, so the quick form reads all: what it asks like the full one is not asked again.
+    """
     since_ms = scenario.begun_ms - 120_000
-    return {form: {name for name, count in violations_count(form, since_ms=since_ms).items() if count} for form in Form}
+    alike = frozenset(
+        name for name, check in CHECKS.items() if check.forms.get(Form.QUICK) == check.forms.get(Form.FULL)
+    )
+    full, lately = _red(Form.FULL), _red(Form.LATELY, since_ms=since_ms)
+    return {Form.FULL: full, Form.LATELY: lately, Form.QUICK: _red(Form.QUICK, without=alike) | full & alike}
+
+
+def _red(form: Form, **options: Any) -> set[str]:
+    return {name for name, count in violations_count(form, **options).items() if count}
 
 
 def replaced(sql: str, old: str, new: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,8 +12,9 @@ from kernel import db
 from ledger.domain import AccountKind, Family, TransferDraft, house_account_id
 from ledger.selectors import WalletState
 from quotes import calendar, hours
-from quotes.calendar import Session
+from quotes.calendar import DAY_MS, Session
 from quotes.hours import Hours
+from quotes.models import MarketCalendar, TradingWindow
 from quotes.services import symbol_payout_set
 from settlement import domain, services, statements
 from settlement.claims import SettledOrder
@@ -117,7 +119,7 @@ def _tie_lost(terms: Terms, tick: Tick, close_price: int) -> Outcome:
     return decided
 
 
-def _mean_of_all(prices: Any) -> int:
+def _mean_of_all(prices: Sequence[int]) -> int:
     return round(sum(prices) / len(prices))
 
 
@@ -243,8 +245,8 @@ def _traded_on_a_holiday(scenario: Scenario) -> None:
 def _windows_doubled(scenario: Scenario) -> None:
     """Change hours without superseding the windows that were there."""
     market = market_in_hours("TWICE", Hours("UTC", ALL_WEEK))
-    row = market.symbol.__class__.objects.get(pk=market.id).calendar
-    hours.hours_set(calendar=row, hours=Hours("UTC", ALL_WEEK[:-1]), by_id=None, now_ms=db_now_ms())
+    kept = MarketCalendar.objects.get(symbols=market.id)
+    hours.hours_set(calendar=kept, hours=Hours("UTC", ALL_WEEK[:-1]), by_id=None, now_ms=db_now_ms())
 
 
 def _nothing_checked(*_: Any, **__: Any) -> None:
@@ -254,10 +256,10 @@ def _nothing_checked(*_: Any, **__: Any) -> None:
 def _nothing_gone(calendar_row: Any, hours_saved: Any, now_ms: int) -> tuple[int, int]:
     """Make the windows of the new hours and leave those of the old ones in force."""
     made = [
-        hours.TradingWindow(calendar=calendar_row, opens_ms=one.opens_ms, closes_ms=one.closes_ms, made_at_ms=now_ms)
-        for one in hours_saved.calendar.windows(now_ms, now_ms + 3 * hours.DAY_MS)
+        TradingWindow(calendar=calendar_row, opens_ms=one.opens_ms, closes_ms=one.closes_ms, made_at_ms=now_ms)
+        for one in hours_saved.calendar.windows(now_ms, now_ms + 3 * DAY_MS)
     ]
-    hours.TradingWindow.objects.bulk_create(made)
+    TradingWindow.objects.bulk_create(made)
     return 0, len(made)
 
 

@@ -22,6 +22,7 @@ from tests.market import Market, Trader, db_now_ms, market_open, order_row, sess
 from trading.events import OrderDocument
 from trading.limits import break_begin, limits_put
 
+_NESTED = "_from_testcase"
 # What is open when a mutant begins expires so far ahead of the clock: a slow machine makes nothing late.
 AHEAD_MS = 600_000
 HOUR_S = 3_600
@@ -148,7 +149,7 @@ def undone() -> Iterator[None]:
     """Undo at the end all that services and the owner of the tables did, committed or not."""
     block = transaction.atomic()
     # As in Django's own test case: a service may ask for the outermost transaction inside this one.
-    block._from_testcase = True
+    setattr(block, _NESTED, True)
     with block:
         with connection.cursor() as cursor:
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
