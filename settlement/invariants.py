@@ -21,24 +21,29 @@ _ACCEPTED = "o.accepted_at_ms >= %(since_ms)s AND o.accepted_at_ms < 90000000000
 _SETTLED = "o.settled_at_ms >= %(since_ms)s AND o.settled_at_ms < 9000000000000000"
 _MOVED = "t.at_ms >= %(since_ms)s AND t.at_ms < 9000000000000000"
 
-# Settled orders that the statistics have still to count, and those that they must have counted: of whole days.
+# Figures are those of whole days.
 _DAY_BEGINS = f"(%(since_ms)s::bigint / {DAY_MS} * {DAY_MS})"
-_WAITING = f"""
+
+
+def _waiting(begins_ms: str) -> str:
+    """Return the tables of what the statistics have still to count since an instant, and of what they must have."""
+    return f"""
     waiting AS (SELECT unnest("references") AS id FROM kernel_fact_batch
                 WHERE fact = '{FACT}' AND subscriber = '{SUBSCRIBER}'),
     o AS (SELECT * FROM trading_order AS any_order
-          WHERE settled_at_ms >= {_DAY_BEGINS} AND settled_at_ms < 9000000000000000
+          WHERE settled_at_ms >= {begins_ms} AND settled_at_ms < 9000000000000000
             AND NOT EXISTS (SELECT FROM waiting WHERE waiting.id = any_order.id))"""
+
+
+_FIGURES = ("won", "lost", "tied", "refunded", "stakes", "payouts", "returned")
+_DAYS = f"day >= DATE '1970-01-01' + (%(since_ms)s::bigint / {DAY_MS})::int"
 
 
 def _miscounted(table: str, whose: str) -> str:
     """Return the query that counts the days whose figures are not those of their orders."""
-    figures = ("won", "lost", "tied", "refunded", "stakes", "payouts", "returned")
-    kept, found = (", ".join(f"{side}.{figure}" for figure in figures) for side in ("kept", "found"))
+    kept, found = (", ".join(f"{side}.{figure}" for figure in _FIGURES) for side in ("kept", "found"))
     return f"""(
-        SELECT count(*) FROM (
-            SELECT * FROM {table}
-            WHERE day >= DATE '1970-01-01' + (%(since_ms)s::bigint / {DAY_MS})::int) AS kept
+        SELECT count(*) FROM (SELECT * FROM {table} WHERE {_DAYS}) AS kept
         FULL JOIN (
             SELECT {DAY_SQL} AS day, {BOOK_KIND_SQL} AS book_kind, {whose}, currency, {COUNTS_SQL} FROM o
             GROUP BY 1, 2, 3, 4) AS found USING (day, book_kind, {whose}, currency)
@@ -197,6 +202,8 @@ _RESULTS: dict[str, str] = {
               AND NOT coalesce(h.opens_minute <= minute AND h.closes_minute > minute, false))""",
 }
 
+_COUNTED = "I-35 each settled order is counted once in the statistics, or waits for it"
+
 _TOLD: dict[str, str] = {
     # The event of an entry is some milliseconds from the entry: events are read from a little earlier on.
     "I-29 each order has its events, and each event its order": f"""
@@ -220,14 +227,14 @@ _TOLD: dict[str, str] = {
                 WHERE NOT coalesce(CASE told.type WHEN 'order.settled' THEN o.state <> 'open'
                                                   WHEN 'order.opened' THEN o.open_seq IS NOT NULL
                                                   ELSE o.entry_after_seq IS NOT NULL END, false))""",
-    "I-35 each settled order is counted once in the statistics, or waits for it": f"""
-        WITH {_WAITING}
+    _COUNTED: f"""
+        WITH {_waiting(_DAY_BEGINS)}
         SELECT {_miscounted("settlement_daily_symbol", "symbol_id")}
              + {_miscounted("settlement_daily_user", "user_id")}""",
     "I-35 the payout's window has each real order that was won or lost lately": f"""
-        WITH {_WAITING}
+        WITH {_waiting("%(since_ms)s")}
         SELECT (SELECT count(*) FROM settlement_window_order w LEFT JOIN trading_order t ON t.id = w.order_id
-                WHERE w.settled_at_ms >= {_DAY_BEGINS}
+                WHERE w.settled_at_ms >= %(since_ms)s
                   AND (t.book, t.state, t.symbol_id, t.user_id, t.stake, t.settled_at_ms) IS DISTINCT FROM
                       ('real', CASE WHEN w.won THEN 'won' ELSE 'lost' END,
                        w.symbol_id, w.user_id, w.stake, w.settled_at_ms))
@@ -257,7 +264,7 @@ _TRIGGERS = {
     "quotes_feed_declaration": ("quotes_feed_declaration_append_only", "quotes_feed_declaration_no_truncate"),
     "quotes_incident": ("quotes_incident_append_only", "quotes_incident_no_truncate"),
     "quotes_calendar_change": ("quotes_calendar_change_append_only", "quotes_calendar_change_no_truncate"),
-    "realtime_event": ("realtime_event_guard",),
+    "realtime_event": ("realtime_event_guard", "realtime_event_no_truncate"),
     "realtime_event_counter": ("realtime_event_counter_guard",),
 }
 _CONSTRAINTS = {
@@ -282,7 +289,7 @@ _CONSTRAINTS = {
     "quotes_symbol_revision": ("quotes_revision_emergency_two_persons",),
 }
 # What the application may not do to which tables: U for update, D for delete; none may be emptied or be its own.
-_CLOSED = {
+CLOSED = {
     "ledger_account": "D",
     "ledger_transfer": "UD",
     "ledger_adjustment": "UD",
@@ -319,7 +326,7 @@ _WALLS: dict[str, str] = {
                                  THEN 'fairstrike' ELSE current_user END
         ), closed AS (
             SELECT c.oid, c.relowner, needed.rights
-            FROM (VALUES {", ".join(f"('{table}', '{rights}')" for table, rights in _CLOSED.items())})
+            FROM (VALUES {", ".join(f"('{table}', '{rights}')" for table, rights in CLOSED.items())})
                 AS needed(relation, rights)
             CROSS JOIN LATERAL (
                 SELECT to_regclass(needed.relation)::oid AS oid
@@ -335,3 +342,20 @@ _WALLS: dict[str, str] = {
 }
 
 CHECKS: dict[str, str] = _WALLS | _MONEY | _RESULTS | _TOLD
+
+
+def _totals(table: str) -> str:
+    """Return the query of a table's figures by day, ledger and currency."""
+    sums = ", ".join(f"sum({figure}) AS {figure}" for figure in _FIGURES)
+    return f"SELECT day, book_kind, currency, {sums} FROM {table} WHERE {_DAYS} GROUP BY 1, 2, 3"
+
+
+_SAME = " OR ".join(f"s.{figure} IS DISTINCT FROM u.{figure}" for figure in _FIGURES)
+
+# Each minute the two tables of figures are compared with each other, and each night with the orders.
+LATELY_CHECKS: dict[str, str] = CHECKS | {
+    _COUNTED: f"""
+        SELECT count(*) FROM ({_totals("settlement_daily_symbol")}) AS s
+        FULL JOIN ({_totals("settlement_daily_user")}) AS u USING (day, book_kind, currency)
+        WHERE {_SAME}""",
+}

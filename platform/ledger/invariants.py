@@ -200,6 +200,14 @@ def _entry(account: str, no: str, more: str) -> str:
 
 
 LATELY_CHECKS: dict[str, str] = CHECKS | {
+    # A guarded side has its entry and an unguarded one has none: the sums follow from that and from entries that follow
+    # one another. The sums themselves are compared by the other forms.
+    _FUNDS: f"""
+        SELECT count(*) FROM ledger_transfer t
+        JOIN ledger_account d ON d.id = t.debit_account_id
+        JOIN ledger_account c ON c.id = t.credit_account_id
+        WHERE {_LATELY} AND ((d.owner_id IS NULL) <> (t.debit_no IS NULL)
+                             OR (c.owner_id IS NULL) <> (t.credit_no IS NULL))""",
     # An entry whose predecessor lies before the instant, or came with an older time, asks for it by number.
     _CHAIN: f"""{_ENTRIES_LATELY}, step AS (
             SELECT *, lag(no) OVER w AS no_before, lag(after) OVER w AS after_before

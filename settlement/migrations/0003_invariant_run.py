@@ -21,6 +21,8 @@ CREATE TRIGGER quotes_incident_no_truncate BEFORE TRUNCATE ON quotes_incident
     FOR EACH STATEMENT EXECUTE FUNCTION quotes_append_only();
 CREATE TRIGGER quotes_calendar_change_no_truncate BEFORE TRUNCATE ON quotes_calendar_change
     FOR EACH STATEMENT EXECUTE FUNCTION quotes_append_only();
+CREATE TRIGGER realtime_event_no_truncate BEFORE TRUNCATE ON realtime_event
+    FOR EACH STATEMENT EXECUTE FUNCTION append_only();
 
 -- A partition is a table of its own, and the rights of new tables are those that most tables need: the application
 -- reaches a day of the log through the whole only, and may change neither.
@@ -70,6 +72,7 @@ BEGIN
 END $$;
 """
 BACKWARD = """
+DROP TRIGGER realtime_event_no_truncate ON realtime_event;
 DROP TRIGGER quotes_calendar_change_no_truncate ON quotes_calendar_change;
 DROP TRIGGER quotes_incident_no_truncate ON quotes_incident;
 DROP TRIGGER quotes_feed_declaration_no_truncate ON quotes_feed_declaration;
@@ -83,6 +86,7 @@ DROP INDEX trading_order_by_time;
 class Migration(migrations.Migration):
     dependencies = [
         ("settlement", "0001_statistics"),
+        ("ledger", "0004_rules_of_requests_and_checkpoints"),
         ("quotes", "0007_trading_hours_by_name"),
         ("realtime", "0001_initial"),
         ("trading", "0005_due_by_expiry"),

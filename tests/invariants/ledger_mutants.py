@@ -10,7 +10,7 @@ from django.db import transaction
 from kernel import db
 from kernel.ids import uuid7
 from ledger import domain, services, statements
-from ledger.domain import AccountKind, Family, GuardedBalance, TransferDraft, house_account_id
+from ledger.domain import AccountKind, Family, GuardedBalance, NumberedTransfer, TransferDraft, house_account_id
 from ledger.locks import wallets_lock
 from ledger.models import Adjustment
 from ledger.selectors import wallet_states
@@ -27,6 +27,15 @@ TOLD_BALANCE = "I-29 each movement"
 _applied = domain._applied
 _adjustment_post = services.adjustment_post
 _house_account_id = house_account_id
+
+
+def _without_entries(drafts: Any, accounts: Any) -> list[NumberedTransfer]:
+    del accounts
+    return [NumberedTransfer(draft, None, None, None, None) for draft in drafts]
+
+
+def _taken_silently(scenario: Scenario) -> None:
+    services.balance_adjust(wallet_id=scenario.cleo.wallets["real"], amount=-100, reason="silently")
 
 
 def _number_skipped(account: GuardedBalance | None, account_id: UUID, amount: int) -> Any:
@@ -186,6 +195,15 @@ LEDGER_MUTANTS = (
         ),
         act=Scenario.expire,
         also=("I-03", "I-05", TOLD_BALANCE),
+        # Each minute the entries are compared, not the sums.
+        forms=frozenset({Form.QUICK, Form.FULL}),
+    ),
+    Mutant(
+        "I-02",
+        "the house takes from a wallet that has no entry of it",
+        ((services, "numbered", _without_entries),),
+        act=_taken_silently,
+        also=("I-05", TOLD_BALANCE),
     ),
     Mutant(
         "I-03",
