@@ -85,11 +85,11 @@ DROP INDEX trading_order_by_time;
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("settlement", "0001_statistics"),
+        ("settlement", "0002_fairness"),
         ("ledger", "0004_rules_of_requests_and_checkpoints"),
-        ("quotes", "0007_trading_hours_by_name"),
+        ("quotes", "0009_gaps"),
         ("realtime", "0001_initial"),
-        ("trading", "0005_due_by_expiry"),
+        ("trading", "0006_execution"),
     ]
 
     operations = [
