@@ -47,8 +47,6 @@ class AdmissionSettings:
 
 ADMISSION = AdmissionSettings()
 FEED_SILENT_MS = 5_000
-# How far a watermark may be ahead of the clock: a tick may be early, and the clock that stamped it a little fast.
-WATERMARK_AHEAD_MS = ADMISSION.future_ms + 250
 
 
 class Refusal(StrEnum):
@@ -316,7 +314,6 @@ class MarketFacts:
     :param revising: whether a revision waits for the last open order
     :param session_closes_ms: end of the session that is held now
     :param closed_by_feed: the feed's own words while it is closed
-    :param watermark_ms: up to here everything is decided
     """
 
     operator_state: str = MarketStateName.OPEN
@@ -332,7 +329,6 @@ class MarketFacts:
     tick_at_ms: int | None = None
     tick_price: int | None = None
     max_tick_age_ms: int = 0
-    watermark_ms: int | None = None
 
 
 def market_state(facts: MarketFacts, *, now_ms: int) -> MarketState:
@@ -357,9 +353,6 @@ def _freshness(facts: MarketFacts, now_ms: int) -> MarketState:
         return MarketState(MarketStateName.STALE, "There is no price yet.")
     if now_ms - facts.tick_at_ms > facts.max_tick_age_ms:
         return MarketState(MarketStateName.STALE, "The last price is too old.")
-    # A clock that was set back: an order that expires before the watermark would end as everybody can see already.
-    if facts.watermark_ms is not None and facts.watermark_ms - now_ms > WATERMARK_AHEAD_MS:
-        return MarketState(MarketStateName.STALE, "The clock is behind the prices.")
     return MarketState(MarketStateName.OPEN)
 
 

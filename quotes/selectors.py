@@ -190,13 +190,13 @@ def _known_shape(code: str) -> str:
 
 def _market(row: Sequence[Any]) -> MarketRow:
     now_ms, symbol_id, code, scale = row[:4]
-    facts = MarketFacts(*row[4:18])
+    facts = MarketFacts(*row[4:17])
     state = market_state(facts, now_ms=now_ms)
     return MarketRow(symbol_id, code, scale, state, facts.tick_seq or 0, facts.tick_at_ms, facts.tick_price)
 
 
 def _symbol(row: Sequence[Any]) -> SymbolRow:
-    name, asset_class, feed, source, payout, least, most, shortest, longest, entry, settlement, *rest = row[18:]
+    name, asset_class, feed, source, payout, least, most, shortest, longest, entry, settlement, *rest = row[17:]
     custom, declared, deadline_s, exposure_cap = rest
     return SymbolRow(
         market=_market(row),

@@ -30,7 +30,7 @@ MARKET_COLUMNS = """
         WHERE coming.calendar_id = symbol.calendar_id AND coming.superseded_at_ms IS NULL
           AND coming.closes_ms > clock.now_ms) END,
     head.closed_by_feed, head.clock_sane, head.heartbeat_ms, head.seq, head.tick_at_ms, head.tick_price,
-    symbol.max_tick_age_ms, head.watermark_ms"""
+    symbol.max_tick_age_ms"""
 MARKET_JOINS = """
 LEFT JOIN quotes_symbol_head AS head ON head.symbol_id = symbol.id
 LEFT JOIN LATERAL (

@@ -88,6 +88,7 @@ class Market:
 
     :param session_closes_ms: end of the session that is held now; None round the clock
     :param exposure: open stakes of the real ledger by direction, in minor units; None where the symbol has no cap
+    :param watermark_ms: up to here everything is decided
     """
 
     symbol_id: int
@@ -112,6 +113,7 @@ class Market:
     tick_seq: int
     tick_at_ms: int | None
     tick_price: int | None
+    watermark_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +191,7 @@ def admit(
     direction = _direction(ticket)
     stake = _check_stake(stake, wallet, market)
     _check_expiry(ticket, market, now_ms=now_ms, expires_at_ms=expires_at_ms)
-    newest = _check_market(market, now_ms)
+    newest = _check_market(market, now_ms=now_ms, expires_at_ms=expires_at_ms)
     if use is not None and (reached := limit_exceeded(use, stake=stake, now_ms=now_ms)):
         raise limit_reached(reached, use, currency=wallet.currency, now_ms=now_ms)
     _check_exposure(wallet, market, direction, stake)
@@ -289,11 +291,14 @@ def _check_expiry(ticket: Ticket, market: Market, *, now_ms: int, expires_at_ms:
         raise errors.expiry_outside_session(market.session_closes_ms)
 
 
-def _check_market(market: Market, now_ms: int) -> Opening:
+def _check_market(market: Market, *, now_ms: int, expires_at_ms: int) -> Opening:
     if market.state.state is not MarketStateName.OPEN:
         raise MARKET_REFUSALS[market.state.state](market.state.reason)
     if market.tick_at_ms is None or market.tick_price is None or now_ms - market.tick_at_ms > market.max_tick_age_ms:
         raise MARKET_REFUSALS[MarketStateName.STALE]("")
+    # A clock that was set back: the order would end in a past that everybody knows.
+    if expires_at_ms <= market.watermark_ms:
+        raise MARKET_REFUSALS[MarketStateName.STALE]("The clock is behind the prices.")
     return Opening(market.tick_seq, market.tick_at_ms, market.tick_price)
 
 

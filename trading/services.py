@@ -154,8 +154,8 @@ def _facts(caller: Caller, ticket: Ticket, wallet_id: UUID) -> _Facts:
 
 def _market(now_ms: int, columns: tuple[Any, ...]) -> Market:
     symbol_id, code, offered, price_scale, payout, min_stake, max_stake, min_s, max_s, deadline_s = columns[:10]
-    entry, settlement, revision, custom, cap, exposure = columns[10:16]
-    facts = MarketFacts(*columns[16:30])
+    entry, settlement, revision, custom, cap, exposure, watermark_ms = columns[10:17]
+    facts = MarketFacts(*columns[17:30])
     return Market(
         symbol_id=symbol_id,
         code=code,
@@ -179,6 +179,7 @@ def _market(now_ms: int, columns: tuple[Any, ...]) -> Market:
         tick_seq=facts.tick_seq or 0,
         tick_at_ms=facts.tick_at_ms,
         tick_price=facts.tick_price,
+        watermark_ms=watermark_ms or 0,
     )
 
 

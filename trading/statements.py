@@ -37,7 +37,7 @@ SELECT clock.now_ms, repeated.id,
             LEFT JOIN trading_order_open AS opened ON opened.symbol_id = symbol.id AND opened.exposed
                  AND opened.up = side.up
             GROUP BY side.up ORDER BY side.up DESC) END,
-       {MARKET_COLUMNS}
+       head.watermark_ms, {MARKET_COLUMNS}
 FROM clock CROSS JOIN ledger_account AS wallet
 JOIN ledger_account AS stakes ON stakes.wallet_id = wallet.id
 JOIN accounts_user AS client ON client.id = wallet.owner_id

@@ -144,11 +144,12 @@ def _closed_in_the_past(word: Any, **_: Any) -> int:
 
 
 def _never_stale(facts: Any, *, now_ms: int) -> Any:
-    return market_state(replace(facts, heartbeat_ms=now_ms, watermark_ms=None), now_ms=now_ms)
+    return market_state(replace(facts, heartbeat_ms=now_ms), now_ms=now_ms)
 
 
-def _clock_unasked(facts: Any, *, now_ms: int) -> Any:
-    return market_state(replace(facts, watermark_ms=None), now_ms=now_ms)
+def _expiry_known(*, market: Any, **given: Any) -> Any:
+    """Accept what expires below the watermark, after a clock was set back."""
+    return CORRECT.order_admit(market=market and replace(market, watermark_ms=0), **given)
 
 
 def _profit_unpaid(order: OrderRow, decided: Outcome, house: Any) -> list[Any]:
@@ -178,7 +179,7 @@ MUTANTS: dict[str, Mutant] = {
     "sorted-by-time": Mutant(replace(CORRECT, admit=_admit_by_time), ("I-20",)),
     "closed-in-the-past": Mutant(replace(CORRECT, declared_at_ms=_closed_in_the_past), ("I-12", "rules 1")),
     "silence-is-life": Mutant(replace(CORRECT, market_state=_never_stale), ("F-14", "F-12")),
-    "clock-unasked": Mutant(replace(CORRECT, market_state=_clock_unasked), ("F-12",)),
+    "expiry-known": Mutant(replace(CORRECT, order_admit=_expiry_known), ("F-12",)),
     "before-the-expiry": Mutant(replace(CORRECT, evidence_at=_before), ("I-12",)),
     "nearest-tick": Mutant(replace(CORRECT, evidence_at=_nearest), ("I-12",)),
     "current-price": Mutant(replace(CORRECT, evidence_at=_newest), ("I-12",)),

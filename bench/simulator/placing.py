@@ -225,7 +225,6 @@ class Client:
             tick_at_ms=row.head.tick_at_ms,
             tick_price=row.head.tick_price,
             max_tick_age_ms=symbol.max_tick_age_ms,
-            watermark_ms=row.head.watermark_ms,
         )
         return Market(
             symbol_id=symbol.id,
@@ -250,6 +249,7 @@ class Client:
             tick_seq=row.head.seq,
             tick_at_ms=row.head.tick_at_ms,
             tick_price=row.head.tick_price,
+            watermark_ms=row.head.watermark_ms,
         )
 
     def _written(
