@@ -264,6 +264,7 @@ BOUNDARIES: list[tuple[str, Callable[[Case], Case]]] = [
     ("the last clock time in range", _clock_time(3_600_000)),
     ("the order expires with the session", _market(session_closes_ms=NOW_MS + 60_000)),
     ("the stake fills the cap", _exposed(up=99_000, down=100_000)),
+    ("the order expires above the watermark", _market(watermark_ms=NOW_MS + 59_999)),
 ]
 
 
@@ -287,6 +288,7 @@ PAST_BOUNDARIES: list[tuple[str, Callable[[Case], Case]]] = [
     ("exposure.symbol", _exposed(up=99_001, down=0)),
     ("exposure.symbol", _exposed(up=0, down=0, cap=999)),
     ("market.stale", _market(tick_at_ms=None, tick_price=None)),
+    ("market.stale", _market(watermark_ms=NOW_MS + 60_000)),
     ("order.price_moved", _ticket(expected_price="1.08525", max_price_drift="0.00012")),
     ("order.price_moved", _ticket(expected_price="1.085120001", max_price_drift="0")),
 ]

@@ -138,6 +138,11 @@ def _stale(_: Trader, market: Market) -> None:
     db.run("SELECT pg_sleep(0.01)")
 
 
+def _clock_set_back(_: Trader, market: Market) -> None:
+    """Leave the log where a clock that was ahead has brought it (F-12)."""
+    market.admitted("1.08600", at_ms=market.now_ms + 10_000)
+
+
 def _halted(_: Trader, market: Market) -> None:
     symbol_halt(code=market.code, reason="news")
 
@@ -175,6 +180,7 @@ REFUSALS: list[tuple[str, Callable[[Trader, Market], None], dict[str, Any]]] = [
     ("market.halted", _halted, {}),
     ("market.close_only", _close_only, {}),
     ("market.stale", _stale, {}),
+    ("market.stale", _clock_set_back, {"duration_s": 5}),
     ("order.payout_moved", _nothing, {"min_payout_percent": 86}),
     ("order.price_moved", _nothing, {"expected_price": "1.09", "max_price_drift": "0.001"}),
     ("wallet.insufficient_funds", _nothing, {"stake": "100.01"}),
