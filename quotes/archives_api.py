@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from typing import IO, Any
 
 from django.core.handlers.asgi import ASGIRequest
+from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -250,6 +251,8 @@ def _download(request: HttpRequest, content: ArchiveContent, name: str) -> HttpR
         headers |= {"Content-Encoding": "gzip", "Content-Length": str(os.fstat(source.fileno()).st_size)}
     else:
         source = gzip.GzipFile(fileobj=content.file, mode="rb")  # type: ignore[assignment]
+    # The answer may take as long as its reader: under ASGI that would keep a connection of the pool.
+    close_old_connections()
     blocks = (_AsyncBlocks if isinstance(request, ASGIRequest) else _Blocks)(source, content.file)
     return StreamingHttpResponse(blocks, content_type="text/plain; charset=utf-8", headers=headers)
 

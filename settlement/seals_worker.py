@@ -28,6 +28,7 @@ SEAL_EVERY_S = 2.0
 _BETWEEN_S = 0.05
 PUBLISH_EVERY_S = 1.0
 _AWAY_S = 0.5
+_STOP_S = 3.0
 _BACKOFF_S = (1.0, 60.0)
 
 
@@ -45,9 +46,9 @@ class TurningLoop:
         self._thread.start()
 
     def stop(self) -> None:
-        """Let the turn in hand finish, then end."""
+        """Let the turn in hand finish, unless it waits for somebody else: the next worker does what it did not."""
         self._stopping.set()
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=_STOP_S)
 
     def run(self) -> None:
         """Turn until stopped; a database that is away is asked again with a new connection."""
