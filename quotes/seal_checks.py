@@ -18,12 +18,21 @@ _PAGE = 5_000
 
 # The symbols whose chains are checked, with the first seal to look at, the newest one there is, and where the chain of
 # a log that is older than seals may begin.
-_CHAINS = f"""
+_CHAINS_RECENT = f"""
 SELECT symbol.id, symbol.code, min(seal.first_seq), max(seal.first_seq), min(origin.first_seq)
 FROM quotes_seal AS seal JOIN quotes_symbol AS symbol ON symbol.id = seal.symbol_id
 LEFT JOIN quotes_seal_origin AS origin ON origin.symbol_id = symbol.id
-WHERE seal.sealed_at_ms > CASE WHEN %(full)s THEN 0 ELSE {DB_NOW_MS_SQL} - %(recent_ms)s END
+WHERE seal.sealed_at_ms > {DB_NOW_MS_SQL} - {RECENT_MS}
 GROUP BY symbol.id ORDER BY symbol.id"""
+
+_CHAINS_ALL = """
+SELECT symbol.id, symbol.code, 0, newest.first_seq, origin.first_seq
+FROM quotes_symbol AS symbol
+CROSS JOIN LATERAL (
+    SELECT seal.first_seq FROM quotes_seal AS seal WHERE seal.symbol_id = symbol.id ORDER BY seal.first_seq DESC LIMIT 1
+) AS newest
+LEFT JOIN quotes_seal_origin AS origin ON origin.symbol_id = symbol.id
+ORDER BY symbol.id"""
 
 _SEALS = """
 SELECT minute_ms, count, first_seq, root, previous_head, head FROM quotes_seal
@@ -57,7 +66,7 @@ def seals_violations(*, full: bool) -> int:
     """
     # What was told outside was in the table before it: the files are read first.
     violations = published_differences(full=full)
-    for row in db.rows(_CHAINS, {"full": full, "recent_ms": RECENT_MS}):
+    for row in db.rows(_CHAINS_ALL if full else _CHAINS_RECENT):
         violations += _chain_violations(_Chain(*row), full=full)
     return violations
 

@@ -130,6 +130,20 @@ def test_two_sealers_do_no_harm() -> None:
     assert sealed_all() == 3
 
 
+def test_sealing_waits_for_no_parser() -> None:
+    """Architecture, quotes: a batch in the middle of its transaction holds the head, and sealing goes on without it."""
+    market = filled()
+    finished(market)
+    parser = connection.copy()
+    try:
+        parser.set_autocommit(False)
+        with parser.cursor() as cursor:
+            cursor.execute("SELECT * FROM quotes_symbol_head FOR NO KEY UPDATE")
+        assert seals_make(now_ms=database_now_ms()) == 3
+    finally:
+        parser.close()
+
+
 def test_a_gap_in_one_log_is_told_and_stops_no_other() -> None:
     """A log whose numbers do not go on is not sealed: a chain must not hide what is missing."""
     broken, sound = filled(), filled()
