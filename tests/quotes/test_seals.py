@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from threading import Thread
 
+import psycopg
 import pytest
 from django.db import connection, transaction
 from django.db.utils import DatabaseError
@@ -15,6 +16,7 @@ from quotes.domain import Refusal
 from quotes.proofs import tick_proofs
 from quotes.sealing import MINUTE_MS, NO_HEAD, head_of, leaves_of, root_from_path
 from quotes.seals import seals_make, seals_violations
+from tests.faults.processes import database_url
 from tests.quotes.market import Market, database_now_ms
 from tests.quotes.sealed import chain, filled, finished, minute_ago, sealed_all, unguarded
 from tests.quotes.ticks import raw
@@ -183,6 +185,24 @@ def test_seals_are_append_only(statement: str) -> None:
     sealed_all()
     with pytest.raises(DatabaseError, match="append-only"):
         db.run(statement)
+
+
+_BEYOND = (
+    "UPDATE quotes_seal SET count = 1",
+    "DELETE FROM quotes_seal",
+    "TRUNCATE quotes_seal",
+    "DELETE FROM quotes_day_archive",
+    "UPDATE quotes_day_manifest SET document = ''",
+    "INSERT INTO quotes_seal_origin VALUES (1, 5)",
+)
+
+
+def test_the_role_of_the_application_may_only_add_seals() -> None:
+    """Two roles: what history is, is no right of the process that serves and seals."""
+    with psycopg.connect(database_url(), autocommit=True) as session:
+        for statement in _BEYOND:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                session.execute(statement)
 
 
 def test_ticks_are_proved_by_their_seals() -> None:
