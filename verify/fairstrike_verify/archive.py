@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -34,14 +34,12 @@ class ArchiveError(ValueError):
 
 @dataclass(slots=True)
 class Question:
-    """An instant about which a receipt asks: what came last by it, and the ticks of the seconds up to it."""
+    """An instant about which a receipt asks: which tick came last by it, and which one next."""
 
     symbol: str
     at_ms: int
-    window_ms: int = 0
     last: Tick | None = None
     next: Tick | None = None
-    window: list[Tick] = field(default_factory=list)
     covered: bool = False
 
     def follows(self, seq: int) -> bool | None:
@@ -210,20 +208,11 @@ class ArchiveReader:
                 # The statement comes last and says the scale: nearly always one tick leaves a single one.
                 scales -= {places for places in scales if price_of_quote(tick, places) != tick.price}
         for question in self._mine:
-            if ticks[-1].at_ms <= question.at_ms - question.window_ms:
+            if ticks[-1].at_ms <= question.at_ms:
                 question.last = ticks[-1]
             elif question.next is None:
-                self._answer(question, ticks)
-
-    @staticmethod
-    def _answer(question: Question, ticks: list[Tick]) -> None:
-        for tick in ticks:
-            if tick.at_ms > question.at_ms:
-                question.next = tick
-                return
-            question.last = tick
-            if tick.at_ms > question.at_ms - question.window_ms:
-                question.window.append(tick)
+                question.last = next((tick for tick in reversed(ticks) if tick.at_ms <= question.at_ms), question.last)
+                question.next = next(tick for tick in ticks if tick.at_ms > question.at_ms)
 
     def _answers(self, archive: Archive) -> None:
         for question in self._mine:

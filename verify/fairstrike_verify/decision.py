@@ -10,7 +10,16 @@ from fairstrike_verify.evidence import neighbours_check, nothing_between
 from fairstrike_verify.members import instant_text
 from fairstrike_verify.receipt import Evidence, Named, Receipt, ShownTick, Transfer
 from fairstrike_verify.report import Checks
-from fairstrike_verify.rules import LAST_TICK, NEXT_TICK, TRIMMED_MEAN, WINDOW_MS, Outcome, entry_refund, outcome_of
+from fairstrike_verify.rules import (
+    LAST_TICK,
+    NEXT_TICK,
+    TRIMMED_MEAN,
+    WINDOW_MS,
+    Outcome,
+    drifted,
+    entry_refund,
+    outcome_of,
+)
 from fairstrike_verify.rules import trimmed_mean as mean
 from fairstrike_verify.sealing import Tick
 
@@ -77,6 +86,8 @@ def _entry_at_last(receipt: Receipt, checks: Checks) -> None:
     faults = _opened(receipt, shown)
     if order.accepted_ms - shown.tick.at_ms > terms.max_tick_age_ms:
         faults.append("opening: the tick was older at acceptance than the terms allow")
+    if drifted(terms, shown.tick.price):
+        faults.append("opening: the price was further away than the client allowed, and the order was accepted")
     if order.entered_ms != order.accepted_ms:
         faults.append("opening: under last_tick/1 an order enters when it is accepted")
     checks.all_of(f"it opened at tick {shown.tick.seq} under last_tick/1", faults)

@@ -9,15 +9,14 @@ from fairstrike_verify.archive import Archive, Question
 from fairstrike_verify.members import instant_text
 from fairstrike_verify.receipt import Around, Receipt, ShownTick
 from fairstrike_verify.report import Checks
-from fairstrike_verify.rules import TRIMMED_MEAN, WINDOW_MS, price_of_quote
+from fairstrike_verify.rules import price_of_quote
 from fairstrike_verify.sealing import Seal, Tick, minute_of, root_from_path, tick_leaf
 
 
 def questions_of(receipt: Receipt) -> list[Question]:
     """Return what an archive can tell about a receipt: its expiry, and how long its entry waited."""
     order = receipt.order
-    window_ms = WINDOW_MS if order.settlement_rule == TRIMMED_MEAN else 0
-    asked = [Question(order.symbol, order.expires_ms, window_ms)]
+    asked = [Question(order.symbol, order.expires_ms)]
     if receipt.terms.entry_until_ms is not None:
         asked.append(Question(order.symbol, receipt.terms.entry_until_ms))
     return asked

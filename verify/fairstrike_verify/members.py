@@ -30,7 +30,11 @@ def instant_ms(text: str) -> int:
     try:
         if not _INSTANT.fullmatch(text):
             raise ValueError
-        return (datetime.fromisoformat(text) - _EPOCH) // timedelta(milliseconds=1)
+        found = (datetime.fromisoformat(text) - _EPOCH) // timedelta(milliseconds=1)
+        # Some versions of Python read 24:00 as the next day.
+        if instant_text(found) != text:
+            raise ValueError
+        return found
     except ValueError:
         raise ShapeError(f"{text[:40]!r} is no instant") from None
 

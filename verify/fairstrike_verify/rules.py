@@ -33,10 +33,11 @@ def entry_refund(terms: Terms, tick: Tick | None) -> str | None:
         return "no_entry_tick"
     if tick.revision != terms.revision:
         return "revision"
-    return "price_moved" if _drifted(terms, tick.price) else None
+    return "price_moved" if drifted(terms, tick.price) else None
 
 
-def _drifted(terms: Terms, price: int) -> bool:
+def drifted(terms: Terms, price: int) -> bool:
+    """Whether an opening price lies further from the expected one than the client allowed."""
     if terms.expected_price is None or terms.max_price_drift is None:
         return False
     (expected, expected_places), (drift, drift_places) = terms.expected_price, terms.max_price_drift
