@@ -15,7 +15,10 @@ from pytest_django.fixtures import Settings
 from fairstrike_verify import Outcome, Report, Source, Verdict, verify
 from kernel.canonical import canonical
 from kernel.signing import signed
+from quotes.admission import heartbeats_record
 from quotes.heads import FILE_TARGET, heads_append, heads_publish
+from quotes.models import FeedDeclaration
+from quotes.sealing import minute_of
 from quotes.seals import seals_make
 from tests.market import Market, Trader, db_now_ms, market_open, order_row, settle_due, trader_open
 
@@ -116,6 +119,33 @@ def _averaged_nothing(market: Market, trader: Trader) -> str:
     return order.id
 
 
+def _moved_away(market: Market, trader: Trader) -> str:
+    guards = {"expected_price": "1.08512", "max_price_drift": "0.0001"}
+    order = trader.place(market, "up", expires_at_ms=market.now_ms + 4_000, **guards)
+    for _ in range(2):
+        market.admitted("1.08540", at_ms=market.now_ms + 10)
+    return order.id
+
+
+def _revised(market: Market, trader: Trader) -> str:
+    order = trader.place(market, "up", expires_at_ms=market.now_ms + 4_000)
+    market.revised()
+    market.admitted("1.08540", at_ms=order_row(order).expires_at_ms - 10)
+    market.admitted("1.08540", at_ms=order_row(order).expires_at_ms + 10)
+    return order.id
+
+
+def _closed(market: Market, trader: Trader) -> str:
+    order = trader.place(market, "up", expires_at_ms=market.now_ms + 4_000)
+    at_ms = order_row(order).expires_at_ms - 10
+    FeedDeclaration.objects.create(
+        symbol_id=market.id, at_ms=at_ms, received_at_ms=at_ms, closed=True, reason="the exchange has closed"
+    )
+    market.admitted("1.08540", at_ms=at_ms)
+    market.admitted("1.08540", at_ms=at_ms + 20)
+    return order.id
+
+
 @pytest.mark.parametrize(
     ("story", "terms", "ends"),
     [
@@ -127,6 +157,9 @@ def _averaged_nothing(market: Market, trader: Trader) -> str:
         (_not_entered, {"entry_rule": "next_tick/1"}, ("refunded", "no_entry_tick")),
         (_averaged, {"settlement_rule": "trimmed_mean_10s/1"}, ("lost", None)),
         (_averaged_nothing, {"settlement_rule": "trimmed_mean_10s/1"}, ("refunded", "no_tick")),
+        (_moved_away, {"entry_rule": "next_tick/1"}, ("refunded", "price_moved")),
+        (_revised, {}, ("refunded", "revision")),
+        (_closed, {}, ("refunded", "feed_closed")),
     ],
 )
 def test_every_kind_of_result_verifies(
@@ -146,6 +179,25 @@ def test_every_kind_of_result_verifies(
     archives = [Source("archive", text) for text in _archives(trader, market, receipt)]
     both = verify([Source("receipt", receipt), *archives], keys=Source("keys", _keys(trader)))
     assert (_failed(both), both.verdict) == ([], Verdict.VERIFIED)
+
+
+@pytest.mark.parametrize(("into_minute_ms", "verdict"), [(20_000, Verdict.VERIFIED), (500, Verdict.PENDING)])
+def test_that_nothing_came_after_the_evidence_is_proven_by_its_seal_or_not_yet(
+    into_minute_ms: int, verdict: Verdict
+) -> None:
+    """Formats: without a later tick a seal that ends with the evidence proves it, but only for its own minute."""
+    market, trader = market_open(), trader_open()
+    expires_ms = minute_of(market.now_ms) + 2 * MINUTE_MS + into_minute_ms
+    order = trader.place(market, "up", expires_at_ms=expires_ms)
+    market.admitted("1.08520", at_ms=expires_ms - 1_000)
+    heartbeats_record(heartbeats={market.id: expires_ms + 3 * MINUTE_MS})
+    assert settle_due() == 1
+    assert seals_make(now_ms=db_now_ms()) > 0
+    receipt = _receipt(trader, order.id)
+    document = json.loads(receipt)
+    assert (document["evidence"]["after"], document["proofs"]) == (None, "complete")
+    report = verify([Source("receipt", receipt)])
+    assert (_failed(report), report.verdict) == ([], verdict)
 
 
 def test_a_receipt_is_pending_until_its_minute_is_sealed_and_an_archive_proves_it_meanwhile() -> None:

@@ -23,6 +23,7 @@ from fairstrike_verify.rules import (
 from fairstrike_verify.rules import trimmed_mean as mean
 from fairstrike_verify.sealing import Tick
 
+_LATER = "Fetch the receipt again after the next tick, or give the archive of the day when it has ended"
 _STATES = ("open", "won", "lost", "tied", "refunded")
 _SETTLEMENT_RULES = (LAST_TICK, TRIMMED_MEAN)
 
@@ -150,7 +151,9 @@ def _no_entry(receipt: Receipt, refund: str | None, archived: Sequence[Question]
         return
     silent = nothing_between(receipt, receipt.opening.before, receipt.opening.after, by_ms=until_ms, archived=archived)
     if silent is None:
-        checks.pending(f"that no tick came by {instant_text(until_ms)} is NOT PROVEN YET: no later tick is known")
+        checks.pending(
+            f"that no tick came by {instant_text(until_ms)} is NOT PROVEN YET: no later tick is known. {_LATER}"
+        )
     elif silent:
         checks.ok(f"no tick came by {instant_text(until_ms)}: the order did not enter")
     else:
@@ -195,7 +198,7 @@ def _last_by_expiry(receipt: Receipt, last: ShownTick | None, archived: Sequence
     name = "no tick" if last is None else f"tick {last.tick.seq}"
     none_between = nothing_between(receipt, last, after, by_ms=expires_ms, archived=archived)
     if none_between is None:
-        checks.pending(f"that {name} is the last one by the expiry is NOT PROVEN YET: no later tick is known")
+        checks.pending(f"that {name} is the last one by the expiry is NOT PROVEN YET: no later tick is known. {_LATER}")
     elif none_between:
         checks.ok(f"{name} is the last one with a time at or before the expiry {instant_text(expires_ms)}")
     else:
