@@ -15,14 +15,16 @@ from django.db import transaction
 from django.db.models import Q
 
 from kernel import db
-from kernel.jobs import DAY_MS
+from kernel.jobs import HOUR_MS, MINUTE_MS
 from quotes.domain import ADMISSION, FEED_SILENT_MS, RaiseCause
 from quotes.models import FeedGap, FeedWatch, Symbol
 from quotes.spans import Span, spans_joined, spans_within, spans_without
 
 NO_TICK, SILENT = "no_tick", "silent"
 # How far back the search begins for a symbol that it does not know yet.
-LOOK_BACK_MS = DAY_MS
+LOOK_BACK_MS = HOUR_MS
+# After days without a scheduler there is much to read.
+_STATEMENT_MS_MAX = 10 * MINUTE_MS
 
 # A step is the time between two events that follow each other; the last row of a symbol tells how far it was seen.
 _STEPS = """
@@ -113,6 +115,7 @@ def gaps_find(*, now_ms: int) -> int:
 
     :return: how many gaps were stored or last
     """
+    db.run(f"SET LOCAL statement_timeout = {_STATEMENT_MS_MAX}")
     symbols = list(Symbol.objects.filter(Q(offered_real=True) | Q(offered_demo=True)))
     known_ms = now_ms - ADMISSION.grace_ms
     watches = _watches(symbols, now_ms)

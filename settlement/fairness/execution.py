@@ -19,6 +19,7 @@ from kernel.jobs import DAY_MS, MINUTE_MS
 from settlement.fairness.comparison import BOUNDS_US, Figures, figures_added
 from settlement.models import ExecutionDay
 from settlement.statistics import FACT, SUBSCRIBER
+from trading.models import RefusalCount
 
 LEDGERS = ("real", "demo")
 ALL, WINNERS, LOSERS = SIDES = ("all", "winners", "losers")
@@ -28,6 +29,8 @@ RESULT_DAYS = 30
 REST_MS = 10 * MINUTE_MS
 # The longest order lasts a month: a day that is older is final, or will never be.
 DAYS_BACK = 40
+# A busy day has millions of orders.
+_STATEMENT_MS_MAX = 10 * MINUTE_MS
 
 _WINNERS = """
 winner AS MATERIALIZED (
@@ -129,7 +132,7 @@ def _orders_add(figures: Figures, columns: Sequence[Any]) -> None:
 
 
 def execution_days_count(*, now_ms: int) -> int:
-    """Count the days that are over and not final yet, each in a transaction of its own.
+    """Count the days that are over and not final yet, each in a transaction of its own; forget whose old refusals were.
 
     :return: how many days were counted
     """
@@ -137,17 +140,20 @@ def execution_days_count(*, now_ms: int) -> int:
     if found is None or found[0] is None:
         return 0
     until = day_of(now_ms - REST_MS)
-    begin = max(day_of(found[0]), until - timedelta(days=DAYS_BACK))
+    oldest = until - timedelta(days=DAYS_BACK)
+    begin = max(day_of(found[0]), oldest)
     final = set(ExecutionDay.objects.filter(day__gte=begin, side=ALL, final=True).values_list("day", flat=True))
     days = [begin + timedelta(days=ahead) for ahead in range((until - begin).days)]
     missing = [day for day in days if day not in final]
     for day in missing:
         _day_store(day, now_ms)
+    RefusalCount.objects.filter(day__lt=oldest).delete()
     return len(missing)
 
 
 @transaction.atomic
 def _day_store(day: date, now_ms: int) -> None:
+    db.run(f"SET LOCAL statement_timeout = {_STATEMENT_MS_MAX}")
     # Asked for first: whatever is settled while the day is counted makes it counted again, never final too early.
     bounds = {"from_ms": day_begins_ms(day), "to_ms": day_begins_ms(day) + DAY_MS}
     found = db.row(_FINAL, bounds | {"fact": FACT, "subscriber": SUBSCRIBER})

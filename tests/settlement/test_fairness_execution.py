@@ -26,6 +26,7 @@ from settlement.models import ExecutionDay
 from tests.market import Market, Trader, db_now_ms, market_open, settle_due, trader_open
 from trading import refusals, services
 from trading.domain import admit
+from trading.models import RefusalCount
 
 pytestmark = pytest.mark.django_db
 
@@ -67,6 +68,8 @@ def crowd(count: int) -> list[Trader]:
 
 
 def placed(market: Market, traders: list[Trader], direction: str, expires_ms: int) -> None:
+    # On a busy machine the market's first tick may be too old by now.
+    market.admitted("1.08512")
     for trader in traders:
         trader.place(market, direction, duration_s=None, expires_at_ms=expires_ms)
 
@@ -128,7 +131,7 @@ def test_the_share_of_pairs_is_that_of_all_pairs(first: list[int], second: list[
 def test_the_figures_are_those_of_a_count_by_hand(market: Market, took_us: list[int]) -> None:
     """Execution report: five winners and six losers on demo, each figure counted by hand."""
     winners, losers = crowd(5), crowd(6)
-    expires_ms = market.now_ms + 4_000
+    expires_ms = market.now_ms + 30_000
     took_us += [100] * 4 + [1_000] + [100] * 3 + [3_000] * 3
     placed(market, winners, "up", expires_ms)
     placed(market, losers, "down", expires_ms)
@@ -166,10 +169,12 @@ def test_refunds_entries_and_ages_are_counted(market: Market) -> None:
     """Execution report: refunds by reason, the age of opening ticks, the wait for the next one."""
     waiting = market_open("GBPUSD", entry_rule="next_tick/1", max_tick_age_ms=60_000)
     traders = crowd(5)
-    expires_ms = waiting.now_ms + 5_000
+    expires_ms = waiting.now_ms + 30_000
+    for one in (waiting, market):
+        one.admitted("1.08512")
     for trader in traders:
         trader.place(waiting, "up", duration_s=None, expires_at_ms=expires_ms)
-    waiting.admitted("1.08600", at_ms=expires_ms - 4_000)
+    waiting.admitted("1.08600", at_ms=expires_ms - 10_000)
     trader.place(market, "up", duration_s=None, expires_at_ms=expires_ms)
     settled(waiting, expires_ms)
     market.admitted("1.08512", at_ms=expires_ms + 1)
@@ -178,13 +183,13 @@ def test_refunds_entries_and_ages_are_counted(market: Market) -> None:
     everybody = report()["demo"]["all"]
     assert everybody["refunds"] == [{"reason": "stale_tick", "count": 1, "percent": 16.67}]
     assert (everybody["settled"], everybody["refund_percent"]) == (6, 16.67)
-    assert 0 < everybody["entry_wait_ms_mean"] <= 1_000
+    assert 0 < everybody["entry_wait_ms_mean"] <= 20_000
     assert 0 <= everybody["tick_age_ms_mean"] <= 3_000
 
 
 def test_few_clients_are_not_shown(market: Market) -> None:
     """Privacy: a group of fewer than five tells its number only, and hides the rest that would tell it."""
-    expires_ms = market.now_ms + 4_000
+    expires_ms = market.now_ms + 30_000
     placed(market, crowd(4), "up", expires_ms)
     placed(market, crowd(7), "down", expires_ms)
     settled(market, expires_ms)
@@ -208,7 +213,7 @@ def test_nothing_yet_is_told_as_such() -> None:
 def test_a_day_is_counted_when_it_is_over_until_nothing_can_change(market: Market) -> None:
     """Execution report: a day with an open order is counted again; once all are settled it is final and stays."""
     this_day, tomorrow_ms = day_of(db_now_ms()), (db_now_ms() // DAY_MS + 1) * DAY_MS
-    expires_ms = market.now_ms + 4_000
+    expires_ms = market.now_ms + 30_000
     placed(market, crowd(5), "up", expires_ms)
 
     assert execution_days_count(now_ms=tomorrow_ms + 599_999) == 0
@@ -224,6 +229,20 @@ def test_a_day_is_counted_when_it_is_over_until_nothing_can_change(market: Marke
     row = rows.get(book_kind="demo", side="winners")
     assert (row.final, row.clients, row.settled, row.orders) == (True, 5, 5, 5)
     assert execution_days_count(now_ms=tomorrow_ms + 600_000) == 0
+
+
+def test_whose_refusals_they_were_is_forgotten(market: Market) -> None:
+    """Privacy: the tally by client goes once its day cannot be counted again; what is needed stays."""
+    trader, this_day = trader_open(), day_of(db_now_ms())
+    market.admitted("1.08512")
+    trader.place(market)
+    for ago in (40, 41):
+        RefusalCount.objects.create(
+            day=this_day - timedelta(days=ago), user_id=trader.user.id, book_kind="demo", code="x", count=1
+        )
+    now_ms = (db_now_ms() // DAY_MS) * DAY_MS + 3_600_000
+    execution_days_count(now_ms=now_ms)
+    assert [row.day for row in RefusalCount.objects.all()] == [this_day - timedelta(days=40)]
 
 
 def test_the_report_adds_up_the_days_that_are_asked_for(market: Market) -> None:
@@ -260,7 +279,7 @@ def test_a_winner_is_one_by_the_result_of_thirty_days(market: Market) -> None:
     from settlement.models import DailyUser
 
     traders, this_day = crowd(2), day_of(db_now_ms())
-    expires_ms = market.now_ms + 4_000
+    expires_ms = market.now_ms + 30_000
     placed(market, traders, "down", expires_ms)
     settled(market, expires_ms)
     for trader, ago in zip(traders, (29, 30), strict=True):
@@ -353,9 +372,9 @@ def _delayed(monkeypatch: pytest.MonkeyPatch, victims: set[UUID], held_s: float)
 def test_a_build_that_delays_winners_shows(market: Market, monkeypatch: pytest.MonkeyPatch, unfair: bool) -> None:
     """Never a different path for a client who wins: the mutant is seen, and the correct build is not accused."""
     winners, losers = crowd(5), crowd(5)
-    expires_ms = market.now_ms + 6_000
+    expires_ms = market.now_ms + 30_000
     placed(market, winners[:1] + losers[:1], "up", expires_ms + 1_000)
-    _delayed(monkeypatch, {trader.user.id for trader in winners} if unfair else set(), 0.02)
+    _delayed(monkeypatch, {trader.user.id for trader in winners} if unfair else set(), 0.05)
     for _ in range(3):
         for winner, loser in zip(winners, losers, strict=True):
             placed(market, [winner], "up", expires_ms)
@@ -364,9 +383,10 @@ def test_a_build_that_delays_winners_shows(market: Market, monkeypatch: pytest.M
 
     found = report()["demo"]["winners_against_losers"]
     if unfair:
-        assert found["longer_percent"] > 90
-        assert found["p50_us"] > 10_000
+        assert found["longer_percent"] > 85
+        assert found["p50_us"] > 25_000
         assert (found["days_slower"], found["days_faster"]) == (1, 0)
     else:
-        assert 15 < found["longer_percent"] < 85
-        assert abs(found["p50_us"]) < 10_000
+        # Of 15 orders against 15 that are alike, one trial in 5,000 lies outside.
+        assert 10 < found["longer_percent"] < 90
+        assert abs(found["p50_us"]) < 25_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -83,7 +84,9 @@ def test_what_delays_a_request_on_its_way_to_placement_is_measured(
 
     monkeypatch.setattr("trading.api.caller_of", held)
     body = {"ledger": "demo", "symbol": market.code, "direction": "up", "stake": "10.00", "duration_s": 60}
-    placed = trader.http().post("/api/v1/orders", body | {"client_order_id": "a"}, content_type="application/json")
+    client = trader.http()
+    market.admitted("1.08512")
+    placed = client.post("/api/v1/orders", body | {"client_order_id": "a"}, content_type="application/json")
     assert placed.status_code == 201
     handled_us = order_row(placed.json()["id"]).handled_us
     assert handled_us is not None
@@ -194,6 +197,26 @@ def test_one_thread_writes_and_the_end_of_the_process_writes_the_rest(
     assert tallied() == {("demo", "symbol.unknown"): 3}
     assert not [thread for thread in threads_alive() if thread.name == "refusals"]
     assert connection.is_usable()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_server_that_is_stopped_writes_the_rest(market: Market, trader: Trader, settings: Any) -> None:
+    """Equal execution: uvicorn ends by its signal, which skips Python's own exit; its last message to us is enough."""
+    from config.asgi import application
+
+    settings.REFUSALS_WRITTEN_EVERY_S = 3_600
+    refused(trader, "NOPE", "symbol.unknown")
+    messages, answers = iter(["lifespan.startup", "lifespan.shutdown"]), list[str]()
+
+    async def receive() -> dict[str, str]:
+        return {"type": next(messages)}
+
+    async def send(message: dict[str, str]) -> None:
+        answers.append(message["type"])
+
+    asyncio.run(application({"type": "lifespan"}, receive, send))
+    assert answers == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert tallied() == {("demo", "symbol.unknown"): 1}
 
 
 def test_the_rest_of_placement_is_as_it_was(market: Market, trader: Trader) -> None:
