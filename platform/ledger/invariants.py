@@ -59,11 +59,11 @@ def _facts(newer: str) -> str:
     """Return the check that each transfer names the fact that it belongs to; a refill is a fact of its own."""
     return f"""
         SELECT count(*) FROM ledger_transfer t
-        WHERE {newer} AND NOT CASE
-            WHEN family LIKE 'order.%%' THEN EXISTS (SELECT FROM trading_order o WHERE o.id = t.reference)
-            WHEN family = 'adjustment' THEN EXISTS (SELECT FROM ledger_adjustment a WHERE a.id = t.reference)
+        WHERE {newer} AND NOT coalesce(CASE
+            WHEN family LIKE 'order.%%' THEN (SELECT true FROM trading_order o WHERE o.id = t.reference)
+            WHEN family = 'adjustment' THEN (SELECT true FROM ledger_adjustment a WHERE a.id = t.reference)
             WHEN family = 'demo.grant' THEN t.reference IN (t.credit_account_id, t.debit_account_id)
-            ELSE family = 'demo.refill' END"""
+            ELSE family = 'demo.refill' END, false)"""
 
 
 def _kinds(newer: str) -> str:

@@ -204,6 +204,8 @@ LEDGER_MUTANTS = (
         ((services, "numbered", _without_entries),),
         act=_taken_silently,
         also=("I-05", TOLD_BALANCE),
+        # The quick form takes a side without an entry for the house's.
+        forms=frozenset({Form.LATELY, Form.FULL}),
     ),
     Mutant(
         "I-03",

@@ -18,6 +18,7 @@ from quotes import statements as quotes_statements
 from realtime import selectors as events_reads
 from realtime import statements as events_statements
 from settlement import statements as settlement_statements
+from settlement.checks import CHECKS, Form
 from tests.plans.filled import DAY_MS, Filled, recorded
 from tests.plans.plans import Plan, plan_of
 from trading import statements as trading_statements
@@ -252,3 +253,42 @@ def test_a_sweep_with_nothing_due_does_not_read_the_open_orders(filled: Filled, 
     )
     assert "trading_order_open" not in plan.read_whole, plan.drawn()
     assert rows < 100
+
+
+# What grows for ever. An account is one of a client, and some are looked at each minute.
+ENDLESS = {"ledger_transfer", "trading_order", "realtime_event", "quotes_tick"}
+CHECKED_EACH_MINUTE = [
+    pytest.param(check.forms[Form.LATELY], id=name)
+    for name, check in CHECKS.items()
+    if isinstance(check.forms.get(Form.LATELY), str)
+]
+
+
+def _checked(filled: Filled, statement: str) -> Plan:
+    """Return the plan of a check that reads from an instant on which nothing is newer than."""
+    return plan_of(statement, {"since_ms": filled.now_ms + DAY_MS, "slice": 1})
+
+
+@pytest.mark.parametrize("statement", CHECKED_EACH_MINUTE)
+def test_a_check_of_each_minute_reads_what_is_new(filled: Filled, statement: str) -> None:
+    """Reliability: minutely checks find what is new by summaries of time, however long the history is."""
+    plan = _checked(filled, statement)
+
+    assert not plan.read_whole & ENDLESS, plan.drawn()
+
+
+@pytest.mark.parametrize(
+    ("index", "start", "table"),
+    [
+        ("trading_order_by_time", "I-10", "trading_order"),
+        ("realtime_event_by_time", "I-18", "realtime_event"),
+        ("ledger_transfer_at", "I-08", "ledger_transfer"),
+    ],
+)
+def test_a_check_without_its_summary_is_seen(filled: Filled, index: str, start: str, table: str) -> None:
+    """The check above turns red with a summary of time gone."""
+    statement = next(check.forms[Form.LATELY] for name, check in CHECKS.items() if name.startswith(start))
+    assert isinstance(statement, str)
+    _index_drop(index)
+
+    assert table in _checked(filled, statement).read_whole
