@@ -44,23 +44,32 @@ def mutants() -> tuple[Any, ...]:
     from tests.invariants.feed_mutants import FEED_MUTANTS
     from tests.invariants.ledger_mutants import LEDGER_MUTANTS
     from tests.invariants.order_mutants import ORDER_MUTANTS
+    from tests.invariants.seal_mutants import SEAL_MUTANTS
 
-    return tuple(sorted(LEDGER_MUTANTS + ORDER_MUTANTS + FEED_MUTANTS, key=lambda mutant: mutant.name))
+    return tuple(sorted(LEDGER_MUTANTS + ORDER_MUTANTS + FEED_MUTANTS + SEAL_MUTANTS, key=lambda mutant: mutant.name))
 
 
 def page() -> str:
     """Return the page of all mutants."""
+    from settlement.checks import SEALS
     from tests.invariants.property_mutants import PROPERTY_MUTANTS
+    from tests.invariants.seal_mutants import CHANGED, LEFT_OUT
 
-    lines = [_row(mutant) for mutant in mutants()]
+    found = {(mutant.name, mutant.words): _also(mutant) for mutant in mutants()}
+    # The page is one, whether the log is sealed here or not.
+    found |= {(SEALS, words): "" for words in (CHANGED, LEFT_OUT)}
+    lines = [_row(*key, also) for key, also in sorted(found.items())]
     rules = [f"| {one.invariant} | `{one.where}` | {one.words} |" for one in PROPERTY_MUTANTS]
     return _HEAD + "\n".join(lines) + "\n" + _PROPERTIES + "\n".join(rules) + "\n"
 
 
-def _row(mutant: Any) -> str:
-    number, _, words = mutant.name.partition(" ")
-    also = ", ".join(sorted({name[:4] for name in mutant.others}))
-    return f"| {number} | {words} | {mutant.words} | {also} |"
+def _also(mutant: Any) -> str:
+    return ", ".join(sorted({name[:4] for name in mutant.others}))
+
+
+def _row(name: str, words: str, also: str) -> str:
+    number, _, check = name.partition(" ")
+    return f"| {number} | {check} | {words} | {also} |"
 
 
 def summary(properties: Iterable[tuple[str, object]]) -> str | None:

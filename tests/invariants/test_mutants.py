@@ -11,6 +11,7 @@ from tests.invariants.mutant import Mutant, red_after, red_now
 from tests.invariants.property_mutants import PROPERTY_MUTANTS, PropertyMutant, refuted
 from tests.invariants.report import CAUGHT, FALSE_ALARMS, PAGE, mutants, page
 from tests.invariants.scenario import Scenario, undone
+from tests.invariants.seal_mutants import day_sealed
 from trading.models import Order
 
 # One worker runs the day once.
@@ -27,6 +28,7 @@ def test_the_sound_build_is_green_all_day(scenario: Scenario, record_property: R
     before = red_now(scenario)
     with undone():
         scenario.fork().go_on()
+        day_sealed()
         after = red_now(scenario)
         kinds = set(Order.objects.values_list("state", "book", "settlement_rule"))
     record_property(FALSE_ALARMS, len(set().union(*before.values(), *after.values())))
