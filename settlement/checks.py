@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib import import_module
-from importlib.util import find_spec
 
 import structlog
 from django.db import transaction
@@ -19,6 +17,7 @@ from kernel import db
 from ledger import invariants as of_the_ledger
 from ledger.checkpoints import checked_until_ms
 from quotes import invariants as of_quotes
+from quotes.seals import seals_violations
 from realtime import invariants as of_events
 from settlement import invariants as of_orders
 from settlement.audit import orders_audit
@@ -58,14 +57,13 @@ def _outcomes(since_ms: int) -> int:
 
 def _seals(since_ms: int) -> int:
     """Recompute the seals of minutes: of the newest, or of all."""
-    found: int = import_module("quotes.seals").seals_violations(full=since_ms == 0)
-    return found
+    return seals_violations(full=since_ms == 0)
 
 
 OUTCOMES = "I-12 every outcome follows again from its terms and the log"
 SEALS = "I-22 every sealed minute recomputes to its seal"
 # Seals are recomputed from the ticks of an hour at least, which is too much for each minute.
-_SEALS: dict[str, Question] = {SEALS: _seals} if find_spec("quotes.seals") else {}
+_SEALS: dict[str, Question] = {SEALS: _seals}
 
 
 def _registry() -> dict[str, Check]:

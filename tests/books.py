@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+
 from django.db import connection, transaction
 
 from kernel.db import row, violation_counts
 from ledger import invariants as ledger_invariants
+from quotes.heads import heads_folder
 from settlement.checks import CHECKS, Form, violations_count
 
 QUICK_CHECKS = {name for name, check in CHECKS.items() if Form.QUICK in check.forms}
@@ -89,8 +92,9 @@ def tables_empty() -> None:
     """Empty all tables but keep what migrations filled: the accounts of the house.
 
     Django's own flush would lose those, and meets the triggers that forbid TRUNCATE. They are off inside this
-    transaction only, so that every test finds them on.
+    transaction only, so that every test finds them on. The heads that were told outside go with their seals.
     """
+    shutil.rmtree(heads_folder(), ignore_errors=True)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_TABLES, [list(_KEPT_TABLES)])
         tables = [name for (name,) in cursor.fetchall()]

@@ -45,5 +45,10 @@ def _start() -> None:
     atexit.register(end)
 
 
-if "PYTEST_XDIST_WORKER" not in os.environ:
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    # Each worker has a database of its own, so what leaves the database must not meet that of another.
+    own = Path(os.environ["DATA_DIR"]) / worker
+    own.mkdir(mode=0o711, exist_ok=True)
+    os.environ["DATA_DIR"] = str(own)
+else:
     _start()

@@ -162,14 +162,16 @@ def _placed_on_an_old_tick(scenario: Scenario) -> None:
     scenario.ann.place(old, duration_s=HOUR_S)
 
 
-def _any_tick(market: Any, now_ms: int) -> Any:
-    del now_ms
+def _any_tick(market: Any, **_: Any) -> Any:
     return trading_domain.Opening(market.tick_seq, market.tick_at_ms, market.tick_price)
 
 
 def _left_alone(scenario: Scenario) -> None:
     """Place an order a minute ago that nobody settles."""
-    scenario.cleo.place(scenario.market, duration_s=5)
+    alone = market_open("ALONE", price=None)
+    then_ms = db_now_ms() - 60_000
+    alone.tick("1.08512", at_ms=then_ms, received_ms=then_ms)
+    scenario.cleo.place(alone, duration_s=5)
 
 
 def _terms_edited(scenario: Scenario) -> None:

@@ -89,7 +89,7 @@ class Scenario:
 
     def place_again(self) -> None:
         """Open orders that stay open, with an odd stake that wins, in hours of an exchange too; one waits to enter."""
-        odd = self.bob.place(self.market, "up", stake="10.01", ledger="real", duration_s=60)
+        odd = self.bob.place(self.market, "up", stake="10.01", ledger="real", duration_s=2 * AHEAD_MS // 1_000)
         # Nothing may be due before the market's time has come.
         at_ms = max(self.market.now_ms, order_row(odd).expires_at_ms)
         self.market.admitted("1.08900", at_ms=at_ms)
