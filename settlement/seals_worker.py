@@ -18,7 +18,6 @@ from kernel.jobs import database_now_ms
 from kernel.metrics import count
 from quotes.backoff import Backoff
 from quotes.heads import BATCH_HEADS, FILE_TARGET, Deliver, UndeliveredError, heads_append, heads_publish
-from quotes.heads_receiver import HeadsReceiver
 from quotes.seals import seals_make
 
 log = structlog.get_logger(__name__)
@@ -103,6 +102,9 @@ def seal_loops() -> tuple[TurningLoop, ...]:
         TurningLoop("heads-file", PublishTurn(FILE_TARGET, heads_append)),
     ]
     if settings.HEADS_URL:
+        # Imported here: without a receiver the worker needs no HTTP client, which takes a while to load.
+        from quotes.heads_receiver import HeadsReceiver
+
         receiver = HeadsReceiver(settings.HEADS_URL)
         loops.append(TurningLoop("heads-url", PublishTurn(receiver.target, receiver.deliver)))
     return tuple(loops)
