@@ -13,6 +13,7 @@ from tests.invariants.scenario import Scenario, undone
 from tests.invariants.walls import walls_down
 
 Patch = tuple[object, str, Any]
+HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def red_now(scenario: Scenario) -> dict[Form, set[str]]:
 
     No day is closed, so the quick form reads all: what it asks like the full one is not asked again.
     """
-    since_ms = scenario.begun_ms - 120_000
+    since_ms = scenario.begun_ms - 2 * HOUR_MS
     alike = frozenset(
         name for name, check in CHECKS.items() if check.forms.get(Form.QUICK) == check.forms.get(Form.FULL)
     )

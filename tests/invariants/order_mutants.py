@@ -167,9 +167,9 @@ def _any_tick(market: Any, **_: Any) -> Any:
 
 
 def _left_alone(scenario: Scenario) -> None:
-    """Place an order a minute ago that nobody settles."""
+    """Place an order an hour ago that nobody settles."""
     alone = market_open("ALONE", price=None)
-    then_ms = db_now_ms() - 60_000
+    then_ms = db_now_ms() - 3_600_000
     alone.tick("1.08512", at_ms=then_ms, received_ms=then_ms)
     scenario.cleo.place(alone, duration_s=5)
 
@@ -388,7 +388,7 @@ ORDER_MUTANTS = (
     Mutant(
         "I-19",
         "the settlement worker stands still",
-        (_clock("(clock_timestamp() - interval '1 minute')"),),
+        (_clock("(clock_timestamp() - interval '1 hour')"),),
         act=_left_alone,
         also=("I-17 the clock",),
     ),
