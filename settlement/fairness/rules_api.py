@@ -31,6 +31,7 @@ ADDRESSES = (
     ("resettlements/days", "The newest of these counts by day of settlement"),
     ("invariants", "Each night, the invariants of money and orders with their violations"),
     ("incidents", "Halts, emergency revisions and feed gaps"),
+    ("studies", "What the rules are worth, measured on recorded traffic"),
     ("archives", "The tick logs of whole days, sealed and signed"),
     ("heads", "The heads of the seals"),
     ("keys", "The keys that documents are signed with"),
