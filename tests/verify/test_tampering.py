@@ -161,7 +161,7 @@ def test_members_of_every_wrong_type_end_in_words() -> None:
         (["unsigned.json"], 1, "FAILED"),
         (["pending.json", "unsigned.json"], 1, "FAILED"),
         (["missing.json"], 1, "cannot be read"),
-        (["development.json"], 0, "DEVELOPMENT key"),
+        (["development.json"], 0, "ATTENTION: a DEVELOPMENT key signed"),
     ],
 )
 def test_the_command_line_says_it_in_words_and_by_its_exit_code(

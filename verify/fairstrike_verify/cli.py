@@ -49,4 +49,6 @@ def _show(report: Report) -> None:
         sys.stdout.write(f"{file}\n")
         sys.stdout.writelines(f"  {line.outcome:<8}{line.words}\n" for line in lines)
     sys.stdout.write(f"\n{_WORDS[report.verdict]}\n")
+    if report.development:
+        sys.stdout.write("ATTENTION: a DEVELOPMENT key signed. Nobody vouches for it.\n")
     sys.stdout.flush()

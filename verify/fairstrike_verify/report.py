@@ -34,9 +34,10 @@ class Line:
 
 @dataclass(slots=True)
 class Report:
-    """All checks, in the order in which they were made."""
+    """All checks, in the order in which they were made; ``development`` when a development key signed."""
 
     lines: list[Line] = field(default_factory=list)
+    development: bool = False
 
     @property
     def verdict(self) -> Verdict:
@@ -73,6 +74,13 @@ class Checks:
     def note(self, words: str) -> None:
         """Write down what a reader should know and no check decides."""
         self._add(Outcome.NOTE, words)
+
+    def development_key(self) -> None:
+        """Say loudly that a development key signed."""
+        self.report.development = True
+        self.note(
+            "ATTENTION: this is a DEVELOPMENT key that the platform made for itself: it proves nothing about who signed"
+        )
 
     def all_of(self, words: str, faults: list[str]) -> bool:
         """Write down that something holds, or each fault that was found; return whether it holds."""

@@ -73,9 +73,7 @@ def signature_check(document: dict[str, Any], keys: list[Key] | None, checks: Ch
     if not checks.all_of(f"it was signed with the key {key_id} and not changed since", faults):
         return
     if kind == "dev":
-        checks.note(
-            "ATTENTION: this is a DEVELOPMENT key that the platform made for itself. It proves nothing about who signed"
-        )
+        checks.development_key()
     if keys is None:
         checks.note(f"that {key_id} is the platform's key is not checked: give its list of keys with --keys")
     else:
