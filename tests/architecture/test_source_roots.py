@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCE_ROOTS = (ROOT, ROOT / "platform")
+SOURCE_ROOTS = (ROOT, ROOT / "platform", ROOT / "verify")
 GUARD = ROOT / ".ci" / "no_python_in_platform"
 FIRST_PARTY = sorted(
     init.parent.name
@@ -32,6 +32,7 @@ def test_the_packages_are_those_of_the_layout() -> None:
     assert set(FIRST_PARTY) == {
         *("config", "kernel", "accounts", "ledger", "realtime"),
         *("quotes", "trading", "settlement", "payments", "kyc", "tournaments", "ea"),
+        "fairstrike_verify",
     }
 
 

@@ -7,7 +7,19 @@ from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE_FOLDERS = (
-    *("platform", "quotes", "trading", "settlement", "payments", "kyc", "tournaments", "ea", "tests", "bench"),
+    *(
+        "platform",
+        "quotes",
+        "trading",
+        "settlement",
+        "payments",
+        "kyc",
+        "tournaments",
+        "ea",
+        "verify",
+        "tests",
+        "bench",
+    ),
 )
 FUNCTION_LINES_MAX = 60
 FILE_LINES_MAX = 500
