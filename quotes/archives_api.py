@@ -251,9 +251,11 @@ def _download(request: HttpRequest, content: ArchiveContent, name: str) -> HttpR
         headers |= {"Content-Encoding": "gzip", "Content-Length": str(os.fstat(source.fileno()).st_size)}
     else:
         source = gzip.GzipFile(fileobj=content.file, mode="rb")  # type: ignore[assignment]
-    # The answer may take as long as its reader: under ASGI that would keep a connection of the pool.
-    close_old_connections()
-    blocks = (_AsyncBlocks if isinstance(request, ASGIRequest) else _Blocks)(source, content.file)
+    blocks: _FileBlocks = _Blocks(source, content.file)
+    if isinstance(request, ASGIRequest):
+        # The answer may take as long as its reader, which must not keep a connection of the pool.
+        close_old_connections()
+        blocks = _AsyncBlocks(source, content.file)
     return StreamingHttpResponse(blocks, content_type="text/plain; charset=utf-8", headers=headers)
 
 
