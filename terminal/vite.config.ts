@@ -21,6 +21,8 @@ export default defineConfig(({ command }) => ({
   },
   server: {
     host: "127.0.0.1",
+    // Tests check the published vectors, which lie beside the terminal.
+    fs: { allow: [".", "../docs"] },
     proxy: {
       "/api": backend,
       "/_allauth": backend,
