@@ -19,6 +19,7 @@ export default defineConfig(({ command }) => ({
     modulePreload: { polyfill: false },
     rollupOptions: { input: "src/main.ts" },
   },
+  worker: { format: "es" },
   server: {
     host: "127.0.0.1",
     // Tests check the published vectors, which lie beside the terminal.

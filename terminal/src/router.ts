@@ -24,16 +24,18 @@ const routes: RouteRecordRaw[] = [
       { path: "code", name: "code", component: () => import("./features/auth/CodePage.vue") },
     ],
   },
+  { path: "/fairness", name: "fairness", component: () => import("./features/fairness/FairnessPage.vue"), meta: { public: true, everybody: true } },
   { path: "/:rest(.*)*", redirect: { name: "trade" } },
 ];
 
 export const router = createRouter({ history: createWebHistory(), routes });
 
-/** Nobody sees trading without a session, and nobody logged in sees the log-in pages. */
+/** Nobody sees trading without a session, and nobody logged in sees the log-in pages; the evidence is for everybody. */
 router.beforeEach(async (to) => {
   const session = useSession();
   if (session.state === null && !(await session.readFirst())) return false;
   const state = session.state;
+  if (to.meta["everybody"] === true) return true;
   const isPublic = to.matched.some((record) => record.meta["public"] === true);
   if (state?.kind === "signed-in") return isPublic ? { name: "trade" } : true;
   if (state?.kind === "pending" && to.name !== "code") return isPublic ? true : { name: "code" };

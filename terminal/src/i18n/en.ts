@@ -1,4 +1,4 @@
-/** Every word of the terminal. The same thing has the same word everywhere. */
+/** Every word of the terminal, but those of the fairness page. The same thing has the same word everywhere. */
 export const en = {
   brand: "Fairstrike",
   common: {
@@ -44,6 +44,7 @@ export const en = {
     wallet: "Wallet",
     developer: "Developer",
     help: "Help",
+    fairness: "Fairness",
   },
   menu: {
     label: "Menu",
@@ -282,6 +283,7 @@ export const en = {
   status: {
     settle: "Every order settles by a stored tick, by rule {rule}.",
     tick: "Newest {symbol} tick {seq} at {time} UTC",
+    fairness: "Fairness",
     practice: "Practice money: it cannot be paid in or out.",
     risk: "Short-term options are risky: you can lose every stake.",
   },
@@ -319,6 +321,8 @@ export const en = {
     emptyHint: "Each order is listed here for good once it has settled.",
     failed: "The history could not be read",
     account: "{account} account",
+    check: "Check",
+    checkOf: "Check the result of {order}",
   },
   help: {
     title: "Help",
@@ -326,6 +330,9 @@ export const en = {
     how1: "Up wins when the closing price is above the opening price, Down when it is below. Equal prices are a tie and the stake comes back.",
     how2: "The opening price is the newest tick when the order is accepted. The closing price is the last tick at or before expiry, by the tick's own time.",
     how3: "When no tick is fresh enough at expiry, the stake is refunded and the reason is shown.",
+    checkTitle: "Check a result yourself",
+    check: "Every result follows from published ticks. Your browser can recompute it, and so can a small program without any network.",
+    checkLink: "Open the fairness page",
     aboutTitle: "About",
     chartNotice: "Charts are drawn with TradingView Lightweight Charts™, copyright TradingView, Inc., under the Apache License 2.0.",
     fontNotice: "Text is set in Inter by Rasmus Andersson, under the SIL Open Font License 1.1.",
@@ -366,6 +373,7 @@ export const en = {
     point1: "Public settlement rule, the same for every client",
     point2: "Your ledger is append-only: entries are never edited",
     point3: "Demo, real and tournament money are kept apart",
+    check: "See the evidence and check a result",
     livePrice: "live price",
     noPrice: "The live price shows when the feed is up",
     fault: {
