@@ -9,7 +9,8 @@ export interface ArchiveRecord {
   complete: boolean;
   ticks: number;
   seals: number;
-  root: string;
+  /** Null until the day has ended. */
+  root: string | null;
 }
 
 export interface Constant {

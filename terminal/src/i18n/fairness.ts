@@ -214,7 +214,7 @@ export const fairness = {
       neighbours: { ok: "No number is missing beside the ticks that count" },
       archive: {
         ok: "All {count} ticks are in the archive, and the rule was run over its {ticks} ticks",
-        part: "The archive was compared where it reaches; it does not have {days} whole",
+        part: "The archive does not reach all of these ticks yet, or was not given for all of {days}",
         skipped: "Not compared with an archive: none of {symbol} was given",
         unsound: "Not compared: an archive that was given is not sound",
       },
@@ -257,11 +257,11 @@ export const fairness = {
         back: "The stake of {stake} goes back",
         open: "The stake of {stake} is reserved",
       },
-      transfers: { ok: "The transfer is the one that this asks for | All {count} transfers are the ones that this asks for" },
+      transfers: { ok: "The transfer is the one that this asks for | The {count} transfers are the ones that this asks for, and there is no other" },
     },
     archive: {
       form: { ok: "All {lines} lines are written exactly as the format says" },
-      seals: { ok: "{seals} minutes with {ticks} ticks give the roots and heads of their seals" },
+      seals: { ok: "The ticks of each minute give the root and the head of its seal" },
       prices: { ok: "Each price is the middle of its bid and ask, rounded once" },
       chain: { ok: "No number and no minute is missing in the chain", joined: "No number is missing in the chain, and it joins the archive of {day}" },
       statement: { ok: "The signed statement says the same counts, heads and root" },
@@ -345,6 +345,7 @@ export const fairness = {
       closing: {
         tick: "The closing tick must be {seq}",
         window: "The mean must be taken of {count} ticks, and was not",
+        hidden: "The receipt does not show tick {seq}, though its minute is sealed",
         missing: "The receipt does not show what decided it",
       },
       outcome: "By its own ticks the order must end as {state} {close}",

@@ -53,7 +53,9 @@ export function manifestArchivesCheck(document: JsonObject, archives: readonly {
       ["previous_head", statement.previousHead],
       ["last_head", statement.lastHead],
     ];
-    if (!entry || expected.some(([name, value]) => entry[name] !== value)) throw new Broken("manifest.archive", { symbol });
+    // Length and hash of a day that has not ended are not told yet.
+    const differs = ([name, value]: [string, string | number]): boolean => entry?.[name] !== value && !(entry?.[name] === null && document["complete"] === false);
+    if (!entry || expected.some(differs)) throw new Broken("manifest.archive", { symbol });
     count += 1;
   }
   return count === 0 ? { outcome: "skipped" } : { values: { count }, detail: `${String(count)} / ${String(listed.size)}` };

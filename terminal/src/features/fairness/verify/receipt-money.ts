@@ -25,7 +25,7 @@ export function moneyCheck(receipt: Receipt, made: Outcome | null): Said {
   }
   if (lines.size > 0) throw new Broken("money.missing", { what: [...lines.keys()].join(", ") });
   const words = made ? (made.state === "won" ? "receipt.money.won" : `receipt.money.${made.payout === 0n ? "lost" : "back"}`) : "receipt.money.open";
-  return { words, values: { stake: order.stake, percent: order.payoutPercent }, detail: order.payout ?? order.stake };
+  return { words, values: { stake: order.stake, percent: order.payoutPercent }, detail: made?.state === "won" ? (order.profit ?? "") : (order.payout ?? order.stake) };
 }
 
 function says(transfer: ReceiptTransfer | undefined, expected: readonly string[]): boolean {

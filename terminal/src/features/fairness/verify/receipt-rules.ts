@@ -120,9 +120,17 @@ export function closingCheck(receipt: Receipt, { facts, proven }: Evidence): Sai
     if (!same) throw new Broken("closing.window", { count: facts.window.length });
   }
   const values = { seq: tick?.seq ?? 0, count: facts.window.length, ms: tick ? order.expiresMs - tick.atMs : 0 };
-  if (!proven) return { outcome: "pending", values: { ...values, next: values.seq + 1 }, detail: rule };
+  if (!proven) {
+    if (tick && sealedBeyond(receipt, tick.seq)) throw new Broken("closing.hidden", { seq: tick.seq + 1 });
+    return { outcome: "pending", values, detail: rule };
+  }
   const kind = rule === TRIMMED ? "window" : tick ? "ok" : "none";
   return { words: `receipt.closing.${kind}`, values, detail: rule };
+}
+
+/** Whether a seal of the receipt tells that there are later ticks than this one, which the receipt then must show. */
+function sealedBeyond({ seals }: Receipt, seq: number): boolean {
+  return seals.some((seal) => seal.firstSeq + seal.count > seq + 1);
 }
 
 /** How the order must end by its own terms; null while it is open. */
