@@ -96,6 +96,37 @@ export interface PayoutChange {
   inputs: Record<string, unknown>;
 }
 
+/** How a client fares who sees the market before the log does. */
+export interface LeadRow {
+  prices: string;
+  moment: string;
+  duration_s: number;
+  lead_ms: number;
+  entry_rule: string;
+  won: number;
+  lost: number;
+  win_percent: string | null;
+  interval: [string, string] | null;
+}
+
+/** How often one wrong tick changes a result. */
+export interface OutlierRow {
+  settlement_rule: string;
+  duration_s: number;
+  before_expiry_ms: number;
+  outlier_percent: string;
+  filter: boolean;
+  orders: number;
+  changed_percent: string | null;
+  interval: [string, string] | null;
+}
+
+export interface Studies {
+  sample: { market: string; recorded_on: string; seconds: string }[];
+  leads: { break_even_percent: string; rows: LeadRow[] };
+  outliers: { rows: OutlierRow[] };
+}
+
 /**
  * Read bytes exactly as the server sent them: a signature is over bytes, so nothing may parse and rewrite them.
  * @throws ApiProblem when the server refused
@@ -136,5 +167,5 @@ export const rulesList = (): Promise<{ data: Rule[] }> => fairnessRead("fairness
 export const rulePath = (slug: string): string => `/api/v1/fairness/rules/${encodeURIComponent(slug)}`;
 export const ruleRead = (slug: string): Promise<RuleText> => fairnessRead(`fairness/rules/${encodeURIComponent(slug)}`);
 export const payoutFunctionRead = (): Promise<PayoutFunction> => fairnessRead("fairness/payout-function");
-export const studiesRead = (): Promise<unknown> => fairnessRead("fairness/studies");
+export const studiesRead = (): Promise<Studies> => fairnessRead("fairness/studies");
 export const payoutsList = (symbol: string, cursor?: string): Promise<Page<PayoutChange>> => fairnessRead(`symbols/${encodeURIComponent(symbol)}/payouts`, { limit: "10", ...(cursor === undefined ? {} : { cursor }) });

@@ -1,8 +1,9 @@
 import { useI18n } from "vue-i18n";
 import { i18n } from "@/i18n";
 import { fairness } from "@/i18n/fairness";
+import { verify } from "@/i18n/verify";
 
-i18n.global.mergeLocaleMessage("en", { fairness });
+i18n.global.mergeLocaleMessage("en", { fairness: { ...fairness, verify } });
 
 /** The words of the terminal and, below `fairness`, those of this page. */
 export function useWords() {
