@@ -22,7 +22,7 @@ export const fairness = {
     claim3: "The money that moved is what the result says: stake, percent, rounded down, each transfer once.",
     limit1: "That the ticks are what the exchange sent. Compare an archive with another source of the same market for that.",
     limit2: "That the key belongs to who you think. Compare its id with one that you got another way, not from this page alone.",
-    limit3: "That this page is honest. The same server sends it. The program below runs on your machine without any network; it was written separately and finds the same.",
+    limit3: "That this page is honest. The same server sends it. The program on it runs on your machine without any network; it was written separately and finds the same.",
   },
   check: {
     title: "Check a result",
@@ -207,7 +207,7 @@ export const fairness = {
     orderOf: "{duration} s, {lead} ms ahead",
     orderPlain: "{duration} s, not ahead",
     outliers: "One wrong tick",
-    outliersBody: "Share of orders that end otherwise because of it, with the 95 % interval.",
+    outliersBody: "Share of orders that end otherwise because of it, 95 % interval and number of orders. Bold: more than one in twenty.",
     case: "Wrong tick",
     inside: "{percent} % off, which admission lets through",
     refused: "{percent} % off, which admission refuses",
