@@ -251,7 +251,7 @@ def _download(request: HttpRequest, content: ArchiveContent, name: str) -> HttpR
         headers |= {"Content-Encoding": "gzip", "Content-Length": str(os.fstat(source.fileno()).st_size)}
     else:
         source = gzip.GzipFile(fileobj=content.file, mode="rb")  # type: ignore[assignment]
-    blocks: _FileBlocks = _Blocks(source, content.file)
+    blocks: _Blocks | _AsyncBlocks = _Blocks(source, content.file)
     if isinstance(request, ASGIRequest):
         # The answer may take as long as its reader, which must not keep a connection of the pool.
         close_old_connections()

@@ -44,7 +44,7 @@ export const fairness = {
     tooLarge: "{name} is larger than {size} MB and was left out.",
     fetching: "Getting the receipt and its archive",
     working: "Checking",
-    workingPart: "Checking, {percent} %",
+    share: "{percent} %",
     stopped: "The check could not run",
     stoppedBody: "The browser stopped the check. Try again, or use the program below.",
     notFound: "The receipt could not be read",

@@ -140,11 +140,11 @@ export const verify = {
       next: "The order must open at tick {seq}, and did not",
       refund: "The ticks do not give this entry",
     },
+    hidden: "The receipt does not show tick {seq}, though it is sealed",
     due: "The order was decided before its time had come",
     closing: {
       tick: "The closing tick must be {seq}",
       window: "The mean must be taken of {count} ticks, and was not",
-      hidden: "The receipt does not show tick {seq}, though its minute is sealed",
       missing: "The receipt does not show what decided it",
     },
     outcome: "By its own ticks the order must end as {state} {close}",

@@ -47,14 +47,18 @@ export function entryCheck(receipt: Receipt, probe: OrderProbe): Said {
   return order.entryRule === "next_tick/1" ? nextEntry(receipt, probe) : lastEntry(receipt);
 }
 
-function lastEntry({ order, opening, terms }: Receipt): Said {
+function lastEntry(receipt: Receipt): Said {
+  const { order, opening, terms } = receipt;
   const tick = opening.tick;
   if (!tick) throw new Broken("entry.tick");
   const ageMs = order.acceptedMs - tick.atMs;
   if (order.enteredMs !== order.acceptedMs || tick.revision !== terms.revision) throw new Broken("entry.tick");
   if (ageMs > terms.maxTickAgeMs) throw new Broken("entry.old", { ms: ageMs });
   if (ageMs < -(FUTURE_MS + CLOCK_MS) || tick.receivedMs > order.acceptedMs + CLOCK_MS) throw new Broken("entry.later", { ms: tick.receivedMs - order.acceptedMs });
-  if (!opening.after) return { outcome: "pending", detail: order.entryRule };
+  if (!opening.after) {
+    if (sealedBeyond(receipt, tick.seq)) throw new Broken("hidden", { seq: tick.seq + 1 });
+    return { outcome: "pending", detail: order.entryRule };
+  }
   const gapMs = opening.after.receivedMs - order.acceptedMs;
   const words = gapMs >= 0 ? "receipt.entry.lastAfter" : "receipt.entry.lastBefore";
   return { words, values: { seq: tick.seq, ms: Math.abs(gapMs) }, detail: order.entryRule };
@@ -121,7 +125,7 @@ export function closingCheck(receipt: Receipt, { facts, proven }: Evidence): Sai
   }
   const values = { seq: tick?.seq ?? 0, count: facts.window.length, ms: tick ? order.expiresMs - tick.atMs : 0 };
   if (!proven) {
-    if (tick && sealedBeyond(receipt, tick.seq)) throw new Broken("closing.hidden", { seq: tick.seq + 1 });
+    if (tick && sealedBeyond(receipt, tick.seq)) throw new Broken("hidden", { seq: tick.seq + 1 });
     return { outcome: "pending", values, detail: rule };
   }
   const kind = rule === TRIMMED ? "window" : tick ? "ok" : "none";

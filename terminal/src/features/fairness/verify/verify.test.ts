@@ -97,6 +97,8 @@ describe("what a platform that deceives could sign", () => {
     ["a rule nobody knows", "fault.rules.unknown", (each) => { part(each, "order")["settlement_rule"] = part(each, "rules")["settlement"] = "best_tick/1"; }],
     ["a line of arithmetic that is wrong", "fault.money.line", (each) => ((each["arithmetic"] as JsonObject[])[1] as JsonObject)["result"] = "1"],
     ["a member that is missing", "fault.receipt.shape", (each) => delete each["watermark_at"] && delete part(each, "order")["stake"]],
+    ["a tick after the opening one that is not shown", "fault.hidden", (each) => (part(each, "opening")["after"] = null)],
+    ["a tick after the closing one that is not shown", "fault.hidden", (each) => (part(each, "evidence")["after"] = null)],
     ["another version", "fault.receipt.version", (each) => (each["version"] = "receipt/3")],
   ];
 
