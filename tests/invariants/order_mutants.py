@@ -169,7 +169,7 @@ def _any_tick(market: Any, **_: Any) -> Any:
 def _left_alone(scenario: Scenario) -> None:
     """Place an order an hour ago that nobody settles."""
     alone = market_open("ALONE", price=None)
-    then_ms = db_now_ms() - 3_600_000
+    then_ms = db_now_ms() - HOUR_S * 1_000
     alone.tick("1.08512", at_ms=then_ms, received_ms=then_ms)
     scenario.cleo.place(alone, duration_s=5)
 

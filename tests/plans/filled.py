@@ -200,5 +200,7 @@ def _orders() -> None:
         debit_no="o.debit_no + n * 10",
         credit_no="o.credit_no + n * 10",
     )
-    copies("realtime_event", COPIES, seq="o.seq + n * 100")
+    # In the order of time, as they come.
+    earlier = f"o.at_ms - ({COPIES} - n) * 60000"
+    copies("realtime_event", COPIES, "true ORDER BY n, o.at_ms", seq="o.seq + n * 100", at_ms=earlier)
     db.run("UPDATE realtime_event_counter SET seq = 1000000 WHERE seq > 0")
