@@ -1,0 +1,1 @@
+"""The figures of the platform beside their limits and their conventional twins."""

@@ -1,0 +1,10 @@
+"""The groups of rows by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bench.ratios import http, placement
+from bench.ratios.measures import Row
+
+GROUPS: dict[str, Callable[..., list[Row]]] = {"placement": placement.rows, "http": http.rows}

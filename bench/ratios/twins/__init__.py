@@ -1,0 +1,1 @@
+"""The conventional way to do the same jobs on the same tables: fair and working, and no part of the product."""
