@@ -1,0 +1,98 @@
+"""Settlement in adaptive batches beside one SQL statement and beside the ORM's loop."""
+
+from __future__ import annotations
+
+import time
+
+from bench.ratios.measures import Row, Slice, at_least, interleaved, per_second, rates, ratio_of
+from bench.ratios.processors import own_cpu_s
+from bench.ratios.raw_settlement import SETTLE
+from bench.ratios.servers import Rig
+from bench.ratios.stock import Stock
+from bench.ratios.twins.settling import orders_settled
+from kernel import db
+from settlement.batches import BatchSize
+from settlement.services import orders_settle
+from settlement.statistics import SUBSCRIBER
+
+ORDERS, RAW_ORDERS, TWIN_ORDERS = 10_000, 2_000, 150
+
+
+def drained(rig: Rig, stock: Stock, orders: int, batch: BatchSize) -> Slice:
+    """Let so many orders be due and settle all of them as the worker does, the batch's size adapting."""
+    stock.orders_open(orders)
+    before, began_s, done = (own_cpu_s(), rig.postgres_cpu_s()), time.perf_counter(), 0
+    waits_ms = []
+    while True:
+        started_s = time.perf_counter()
+        settled = orders_settle(limit=batch.limit)
+        held_s = time.perf_counter() - started_s
+        batch.observe(settled=settled, held_s=held_s)
+        done += settled
+        if settled == 0:
+            break
+        waits_ms.append(held_s * 1000)
+    wall_s = time.perf_counter() - began_s
+    cpu_s = {"python": own_cpu_s() - before[0], "postgres": rig.postgres_cpu_s() - before[1]}
+    assert done == orders, f"{done} of {orders} orders were due"
+    return Slice(done, wall_s, cpu_s, waits_ms)
+
+
+def raw(rig: Rig, stock: Stock) -> Slice:
+    """Settle a batch by one statement."""
+    stock.orders_open(RAW_ORDERS)
+    before, began_s = rig.postgres_cpu_s(), time.perf_counter()
+    found = db.row(SETTLE, {"limit": RAW_ORDERS, "skip": [], "subscribers": [SUBSCRIBER]})
+    wall_s = time.perf_counter() - began_s
+    assert found == (RAW_ORDERS,), found
+    return Slice(RAW_ORDERS, wall_s, {"postgres": rig.postgres_cpu_s() - before})
+
+
+def looped(rig: Rig, stock: Stock) -> Slice:
+    """Settle one by one by the ORM."""
+    stock.orders_open(TWIN_ORDERS)
+    before, began_s = (own_cpu_s(), rig.postgres_cpu_s()), time.perf_counter()
+    done = orders_settled(TWIN_ORDERS)
+    wall_s = time.perf_counter() - began_s
+    cpu_s = {"python": own_cpu_s() - before[0], "postgres": rig.postgres_cpu_s() - before[1]}
+    assert done == TWIN_ORDERS, done
+    return Slice(done, wall_s, cpu_s)
+
+
+def rows(rig: Rig, stock: Stock, *, rounds: int, seconds: int) -> list[Row]:
+    """Measure the three of them."""
+    batch = BatchSize()
+    raw(rig, stock)
+    drained(rig, stock, RAW_ORDERS, batch)
+    stock.analyze()
+    found = interleaved(
+        rounds,
+        {
+            "ours": lambda: drained(rig, stock, ORDERS, batch),
+            "limit": lambda: raw(rig, stock),
+            "twin": lambda: looped(rig, stock),
+        },
+    )
+    ours = per_second(found["ours"], "orders")
+    waits = sorted(wait for one in found["ours"] for wait in one.waits_ms)
+    note = f"batches of {batch.limit} orders at the end, {waits[len(waits) // 2]:.0f} ms each at the median; {_costs(found)}"
+    return [
+        Row(
+            "settlement in adaptive batches, publishing included", ours, "one SQL statement over 2,000 orders",
+            per_second(found["limit"], "orders"), ratio_of(rates(found["ours"]), rates(found["limit"])), "share",
+            at_least(0.45), at_least(0.75), note,
+        ),
+        Row(
+            "settlement", ours, "ORM, order by order", per_second(found["twin"], "orders"),
+            ratio_of(rates(found["ours"]), rates(found["twin"])), "times", at_least(80), at_least(150),
+        ),
+    ]  # fmt: skip
+
+
+def _costs(found: dict[str, list[Slice]]) -> str:
+    told = []
+    for name in ("ours", "limit", "twin"):
+        last = found[name][-1]
+        parts = ", ".join(f"{used * 1e6 / last.operations:,.0f} us {who}" for who, used in last.cpu_s.items())
+        told.append(f"{name} {parts}")
+    return "processor an order: " + "; ".join(told)
