@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bench.ratios import http, placement, settlement
+from bench.ratios import delays, fanout, http, placement, resettle, settlement, ticks, traders
 from bench.ratios.measures import Row
 
-GROUPS: dict[str, Callable[..., list[Row]]] = {"placement": placement.rows, "http": http.rows, "settlement": settlement.rows}
+GROUPS: dict[str, Callable[..., list[Row]]] = {"placement": placement.rows, "http": http.rows, "settlement": settlement.rows,
+ "traders": traders.rows, "ticks": ticks.rows, "fanout": fanout.rows, "delays": delays.rows, "resettle": resettle.rows}

@@ -18,7 +18,7 @@ from settlement.statistics import SUBSCRIBER
 ORDERS, RAW_ORDERS, TWIN_ORDERS = 10_000, 2_000, 150
 
 
-def drained(rig: Rig, stock: Stock, orders: int, batch: BatchSize) -> Slice:
+def drained(rig: Rig, stock: Stock, orders: int, batch: BatchSize, *, adapts: bool = True) -> Slice:
     """Let so many orders be due and settle all of them as the worker does, the batch's size adapting."""
     stock.orders_open(orders)
     before, began_s, done = (own_cpu_s(), rig.postgres_cpu_s()), time.perf_counter(), 0
@@ -27,7 +27,8 @@ def drained(rig: Rig, stock: Stock, orders: int, batch: BatchSize) -> Slice:
         started_s = time.perf_counter()
         settled = orders_settle(limit=batch.limit)
         held_s = time.perf_counter() - started_s
-        batch.observe(settled=settled, held_s=held_s)
+        if adapts:
+            batch.observe(settled=settled, held_s=held_s)
         done += settled
         if settled == 0:
             break
