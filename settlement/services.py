@@ -204,7 +204,7 @@ def transfers_of(settled: SettledOrder, wallet: WalletState) -> list[TransferDra
 
 
 def _orders_write(settled: Sequence[SettledOrder], now_ms: int) -> None:
-    ids = [one.order.id for one in settled]
+    ids = db.ids_array(one.order.id for one in settled)
     outcomes = [one.outcome for one in settled]
     ticks = [decided.tick for decided in outcomes]
     averaged = [None if decided.tick_price == decided.close_price else decided.tick_price for decided in outcomes]
@@ -212,19 +212,19 @@ def _orders_write(settled: Sequence[SettledOrder], now_ms: int) -> None:
         statements.ORDERS_WRITE,
         {
             "ids": ids,
-            "states": [decided.state.value for decided in outcomes],
-            "seqs": [tick and tick.seq for tick in ticks],
-            "tick_at_ms": [tick and tick.at_ms for tick in ticks],
-            "prices": [decided.close_price for decided in outcomes],
-            "tick_prices": averaged,
-            "reasons": [decided.reason and decided.reason.value for decided in outcomes],
-            "payouts": [decided.payout for decided in outcomes],
-            "balances": [one.balance_after for one in settled],
+            "states": db.words_array(decided.state.value for decided in outcomes),
+            "seqs": db.numbers_array(None if tick is None else tick.seq for tick in ticks),
+            "tick_at_ms": db.numbers_array(None if tick is None else tick.at_ms for tick in ticks),
+            "prices": db.numbers_array(decided.close_price for decided in outcomes),
+            "tick_prices": db.numbers_array(averaged),
+            "reasons": db.words_array(decided.reason and decided.reason.value for decided in outcomes),
+            "payouts": db.numbers_array(decided.payout for decided in outcomes),
+            "balances": db.numbers_array(one.balance_after for one in settled),
             "at_ms": now_ms,
         },
     )
     deleted = db.run(statements.OPEN_DELETE, {"ids": ids})
-    assert written == deleted == len(ids), "a claimed order changed under its lock"
+    assert written == deleted == len(settled), "a claimed order changed under its lock"
 
 
 def _settled_events(

@@ -121,7 +121,7 @@ FROM unnest(%(ids)s::uuid[], %(states)s::text[], %(seqs)s::bigint[], %(tick_at_m
     AS new(id, state, seq, at_ms, price, tick_price, reason, payout, balance_after)
 WHERE o.id = new.id"""
 
-OPEN_DELETE = "DELETE FROM trading_order_open WHERE order_id = ANY(%(ids)s)"
+OPEN_DELETE = "DELETE FROM trading_order_open WHERE order_id = ANY(%(ids)s::uuid[])"
 
 
 # The audit goes through settled orders page by page.

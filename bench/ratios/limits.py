@@ -135,7 +135,7 @@ def placement_script(stock: Stock) -> str:
         "event_books": "'{demo,demo}'",
         "event_types": "'{order.opened,balance.changed}'",
         "event_versions": "'{1,1}'",
-        "event_payloads": f"ARRAY['{_ORDER}', '{_BALANCE}']",
+        "event_payloads": f"'[{_ORDER}, {_BALANCE}]'",
         "event_at_ms": f"ARRAY[{DB_NOW_MS_SQL}, {DB_NOW_MS_SQL}]",
     }
     nothing = {"session_closes_ms": "bigint", "expected_price": "text", "max_price_drift": "text"}

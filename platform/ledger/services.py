@@ -59,9 +59,9 @@ def transfers_post(*, wallets: dict[UUID, WalletState], drafts: Sequence[Transfe
     db.run(
         statements.BALANCES_WRITE,
         {
-            "ids": touched,
-            "balances": [guarded[account].balance for account in touched],
-            "entry_nos": [guarded[account].entry_no for account in touched],
+            "ids": db.ids_array(touched),
+            "balances": db.numbers_array(guarded[account].balance for account in touched),
+            "entry_nos": db.numbers_array(guarded[account].entry_no for account in touched),
         },
     )
     db.run(statements.TRANSFERS_WRITE, _columns(transfers, places) | {"at_ms": at_ms})
@@ -72,21 +72,22 @@ def _columns(transfers: list[NumberedTransfer], places: dict[UUID, tuple[str, st
     """Turn transfers into the arrays of the insert; book and currency are those of the guarded side."""
     drafts = [transfer.draft for transfer in transfers]
     of = [places.get(draft.debit) or places[draft.credit] for draft in drafts]
+    references = db.ids_array(draft.reference for draft in drafts)
     return {
-        "ids": [uuid7() for _ in drafts],
-        "entry_ids": [draft.reference for draft in drafts],
-        "families": [draft.family.value for draft in drafts],
-        "kinds": [draft.kind for draft in drafts],
-        "references": [draft.reference for draft in drafts],
-        "debits": [draft.debit for draft in drafts],
-        "credits": [draft.credit for draft in drafts],
-        "amounts": [draft.amount for draft in drafts],
-        "books": [book for book, _ in of],
-        "currencies": [currency for _, currency in of],
-        "debit_nos": [transfer.debit_no for transfer in transfers],
-        "debit_afters": [transfer.debit_after for transfer in transfers],
-        "credit_nos": [transfer.credit_no for transfer in transfers],
-        "credit_afters": [transfer.credit_after for transfer in transfers],
+        "ids": db.ids_array(uuid7() for _ in drafts),
+        "entry_ids": references,
+        "families": db.words_array(draft.family.value for draft in drafts),
+        "kinds": db.words_array(draft.kind for draft in drafts),
+        "references": references,
+        "debits": db.ids_array(draft.debit for draft in drafts),
+        "credits": db.ids_array(draft.credit for draft in drafts),
+        "amounts": db.numbers_array(draft.amount for draft in drafts),
+        "books": db.words_array(book for book, _ in of),
+        "currencies": db.words_array(currency for _, currency in of),
+        "debit_nos": db.numbers_array(transfer.debit_no for transfer in transfers),
+        "debit_afters": db.numbers_array(transfer.debit_after for transfer in transfers),
+        "credit_nos": db.numbers_array(transfer.credit_no for transfer in transfers),
+        "credit_afters": db.numbers_array(transfer.credit_after for transfer in transfers),
     }
 
 

@@ -25,7 +25,7 @@ moved AS (
 )"""
 
 WALLETS_LOCK = """
-SELECT id FROM ledger_account WHERE id = ANY(%(wallet_ids)s) ORDER BY id FOR NO KEY UPDATE"""
+SELECT id FROM ledger_account WHERE id = ANY(%(wallet_ids)s::uuid[]) ORDER BY id FOR NO KEY UPDATE"""
 
 # Read in a statement of its own: the snapshot of the locking one may be older than the lock.
 WALLETS_READ = """
@@ -33,7 +33,7 @@ SELECT wallet.id, wallet.owner_id, wallet.book, wallet.currency, wallet.balance,
        stakes.id, stakes.balance, stakes.entry_no
 FROM ledger_account AS wallet
 JOIN ledger_account AS stakes ON stakes.wallet_id = wallet.id
-WHERE wallet.id = ANY(%(wallet_ids)s)"""
+WHERE wallet.id = ANY(%(wallet_ids)s::uuid[])"""
 
 BALANCES_WRITE = """
 UPDATE ledger_account AS account SET balance = new.balance, entry_no = new.entry_no

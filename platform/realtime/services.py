@@ -11,7 +11,7 @@ import msgspec
 from django.db import transaction
 
 from kernel.clock import rfc3339
-from kernel.db import require_transaction, rows, run
+from kernel.db import ids_array, numbers_array, require_transaction, rows, run, words_array
 from realtime import publishing
 from realtime.events import EventDraft
 from realtime.statements import (
@@ -21,6 +21,7 @@ from realtime.statements import (
     EVENTS_INSERT,
     EXPIRING_LOCK,
     FLOORS_RAISE,
+    payloads_array,
 )
 
 _encoder = msgspec.json.Encoder()
@@ -50,15 +51,15 @@ def events_append(drafts: Sequence[EventDraft]) -> list[int]:
     seqs = _numbered(drafts)
     run(
         EVENTS_INSERT,
-        [
-            [draft.user_id for draft in drafts],
-            seqs,
-            [draft.book for draft in drafts],
-            [draft.type for draft in drafts],
-            [draft.version for draft in drafts],
-            [draft.payload.decode() for draft in drafts],
-            [draft.at_ms for draft in drafts],
-        ],
+        {
+            "user_ids": ids_array(draft.user_id for draft in drafts),
+            "seqs": numbers_array(seqs),
+            "books": words_array(draft.book for draft in drafts),
+            "types": words_array(draft.type for draft in drafts),
+            "versions": numbers_array(draft.version for draft in drafts),
+            "payloads": payloads_array(drafts),
+            "at_ms": numbers_array(draft.at_ms for draft in drafts),
+        },
     )
     transaction.on_commit(lambda: publishing.events_publish(list(zip(seqs, drafts, strict=True))))
     return seqs
@@ -104,8 +105,9 @@ def _numbered(drafts: Sequence[EventDraft]) -> list[int]:
     users = sorted(amounts)
     if len(users) > 1:
         # An UPDATE locks rows in the order of its plan; only this statement makes the order ours.
-        rows(COUNTERS_LOCK, [users])
-    newest: dict[UUID, int] = dict(rows(COUNTERS_RAISE, [users, [amounts[user] for user in users]]))
+        rows(COUNTERS_LOCK, [ids_array(users)])
+    raised = [ids_array(users), numbers_array(amounts[user] for user in users)]
+    newest: dict[UUID, int] = dict(rows(COUNTERS_RAISE, raised))
     missing = [user for user in users if user not in newest]
     if missing:
         raise LookupError(f"no event counter for {missing[0]}")

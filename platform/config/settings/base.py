@@ -37,7 +37,7 @@ REDIS_URL = env.str("REDIS_URL", "") or _urls.redis
 def _database(url: str) -> dict[str, Any]:
     """Return a connection whose statements are prepared by the server: both options are needed for that."""
     config: dict[str, Any] = environ.Env.db_url_config(url)
-    config["ENGINE"] = "django.db.backends.postgresql"
+    config["ENGINE"] = "kernel.postgres"
     config["ATOMIC_REQUESTS"] = False
     config["DISABLE_SERVER_SIDE_CURSORS"] = True
     config["CONN_HEALTH_CHECKS"] = True
