@@ -26,13 +26,14 @@ TERMINAL_SOURCES := $(shell find terminal -path terminal/node_modules -prune -o 
 NPM_QUIET := --no-audit --no-fund --no-update-notifier --loglevel=error
 TERMINAL_LOCK := terminal/package.json terminal/package-lock.json
 
-.PHONY: help run test test-fast soak lint types fmt verifier manage setup clean
+.PHONY: help run test test-fast soak lint types fmt verifier manage setup clean bench
 
 help:
 	@echo 'make run        the whole platform on http://127.0.0.1:$${PORT:-8000}; Ctrl-C stops it'
 	@echo 'make test       the whole test suite, browser journeys included'
 	@echo 'make test-fast  what one runs all the time: without slow tests and journeys'
 	@echo 'make soak       10 minutes of load and faults, then every book is checked; MINUTES=60 for an hour'
+	@echo 'make bench      every figure beside its limit and its conventional twin; SCALE=10 with ten times the data'
 	@echo 'make lint       ruff, import-linter, migrations, eslint'
 	@echo 'make types      mypy strict, vue-tsc'
 	@echo 'make fmt        format the Python code'
@@ -55,6 +56,10 @@ test-fast: setup
 # exec: so that the soak, too, can end what it has started when make is stopped.
 soak: setup
 	@exec $(BIN)/python -m bench.soak --minutes $(or $(MINUTES),10) --rate $(or $(RATE),50) $(if $(SEED),--seed $(SEED))
+
+# exec: so that the servers end with make. WRITE=1 keeps the table under docs/benchmarks.
+bench: setup
+	@exec $(BIN)/python -m bench.ratios --scale $(or $(SCALE),1) $(if $(WRITE),--write)
 
 lint: setup
 	$(BIN)/ruff check .

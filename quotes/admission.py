@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from itertools import islice
 
 import structlog
@@ -28,12 +28,13 @@ from quotes.domain import (
     Refusal,
     RefusedTick,
     admit,
-    candles_of,
+    candle_spans,
 )
 from quotes.publishing import publish
 
 log = structlog.get_logger(__name__)
 
+_INTERVALS_S = tuple(sorted(CANDLE_INTERVALS_S.values()))
 _SAMPLES_PER_BATCH = 3
 _SAMPLE_EVERY_MS = 60_000
 _SAMPLED_NAMES = 1_000
@@ -159,38 +160,46 @@ def _seqs_compare(symbol_ids: Iterable[int], heads: Mapping[int, Head], logs: Ma
 
 
 def _ticks_copy(results: Mapping[int, Admission], logs: Mapping[int, SymbolLog]) -> None:
-    rows = [
-        (symbol_id, tick.seq, tick.at_ms, tick.recv_ms, tick.bid, tick.ask, tick.price, logs[symbol_id].terms.revision)
+    lines = [
+        f"{symbol_id}\t{tick.seq}\t{tick.at_ms}\t{tick.recv_ms}\t{_copied(tick.bid)}\t{_copied(tick.ask)}\t{tick.price}"
+        f"\t{logs[symbol_id].terms.revision}\n"
         for symbol_id, result in results.items()
         for tick in result.admitted
     ]
-    if not rows:
+    if not lines:
         return
     with connection.cursor() as cursor, cursor.copy(statements.TICKS_COPY) as copy:
-        for row in rows:
-            copy.write_row(row)
+        copy.write("".join(lines))
+
+
+def _copied(quote: Decimal | None) -> str:
+    """Return a quote as COPY reads it."""
+    return "\\N" if quote is None else str(quote)
 
 
 def _candles_write(results: Mapping[int, Admission], logs: Mapping[int, SymbolLog]) -> None:
-    candles = sorted(
-        (symbol_id, candle.interval_s, candle.start_ms, candle)
-        for symbol_id, result in results.items()
-        for candle in candles_of(((tick.at_ms, tick.price) for tick in result.admitted), CANDLE_INTERVALS_S.values())
-    )
-    if not candles:
+    spans = [
+        (symbol_id, span)
+        for symbol_id, result in sorted(results.items())
+        if result.admitted
+        for span in candle_spans([(tick.at_ms, tick.price) for tick in result.admitted], _INTERVALS_S)
+    ]
+    if not spans:
         return
     db.run(
         statements.CANDLES_UPSERT,
         {
-            "ids": [row[0] for row in candles],
-            "intervals": [row[1] for row in candles],
-            "starts": [row[2] for row in candles],
-            "revisions": [logs[row[0]].terms.revision for row in candles],
-            "opens": [row[3].open for row in candles],
-            "highs": [row[3].high for row in candles],
-            "lows": [row[3].low for row in candles],
-            "closes": [row[3].close for row in candles],
-            "counts": [row[3].ticks for row in candles],
+            "intervals": db.numbers_array(_INTERVALS_S),
+            "ids": db.numbers_array(symbol_id for symbol_id, _ in spans),
+            "revisions": db.numbers_array(logs[symbol_id].terms.revision for symbol_id, _ in spans),
+            "shortest": db.numbers_array(span.shortest_s for _, span in spans),
+            "longest": db.numbers_array(span.longest_s for _, span in spans),
+            "at_ms": db.numbers_array(span.at_ms for _, span in spans),
+            "opens": db.numbers_array(span.open for _, span in spans),
+            "highs": db.numbers_array(span.high for _, span in spans),
+            "lows": db.numbers_array(span.low for _, span in spans),
+            "closes": db.numbers_array(span.close for _, span in spans),
+            "counts": db.numbers_array(span.ticks for _, span in spans),
         },
     )
 
@@ -201,16 +210,16 @@ def _heads_write(results: Mapping[int, Admission], before: Mapping[int, Head], h
     db.run(
         statements.HEADS_WRITE,
         {
-            "ids": ids,
-            "seqs": [head.seq for head in heads],
-            "tick_at_ms": [head.tick_at_ms for head in heads],
-            "prices": [head.tick_price for head in heads],
-            "recv_ms": [head.tick_recv_ms for head in heads],
-            "watermarks": [head.watermark_ms for head in heads],
-            "candidates": [head.candidate_price for head in heads],
-            "candidate_ms": [head.candidate_recv_ms for head in heads],
-            "candidate_packets": [head.candidate_packet for head in heads],
-            "heartbeats": [heartbeat_ms for _ in heads],
+            "ids": db.numbers_array(ids),
+            "seqs": db.numbers_array(head.seq for head in heads),
+            "tick_at_ms": db.numbers_array(head.tick_at_ms for head in heads),
+            "prices": db.numbers_array(head.tick_price for head in heads),
+            "recv_ms": db.numbers_array(head.tick_recv_ms for head in heads),
+            "watermarks": db.numbers_array(head.watermark_ms for head in heads),
+            "candidates": db.numbers_array(head.candidate_price for head in heads),
+            "candidate_ms": db.numbers_array(head.candidate_recv_ms for head in heads),
+            "candidate_packets": db.numbers_array(head.candidate_packet for head in heads),
+            "heartbeats": db.numbers_array(heartbeat_ms for _ in heads),
         },
     )
     raised = [symbol_id for symbol_id in ids if results[symbol_id].head.watermark_ms > before[symbol_id].watermark_ms]
@@ -223,10 +232,10 @@ def raises_write(heads: Mapping[int, Head], cause: RaiseCause) -> None:
     db.run(
         statements.RAISES_WRITE,
         {
-            "ids": list(heads),
-            "watermarks": [head.watermark_ms for head in heads.values()],
-            "causes": [int(cause)] * len(heads),
-            "seqs": [head.seq for head in heads.values()],
+            "ids": db.numbers_array(heads),
+            "watermarks": db.numbers_array(head.watermark_ms for head in heads.values()),
+            "causes": db.numbers_array([int(cause)] * len(heads)),
+            "seqs": db.numbers_array(head.seq for head in heads.values()),
         },
     )
 
@@ -328,13 +337,10 @@ def _publish(results: Mapping[int, Admission], logs: Mapping[int, SymbolLog]) ->
         _tick_message(logs[symbol_id].terms, tick) for symbol_id, result in results.items() for tick in result.admitted
     ]
     if ticks:
-        publish("ticks", json.dumps({"ticks": ticks}, separators=(",", ":")).encode())
+        publish("ticks", f'{{"ticks":[{",".join(ticks)}]}}'.encode())
 
 
-def _tick_message(terms: SymbolTerms, tick: AdmittedTick) -> dict[str, object]:
-    return {
-        "symbol": terms.code,
-        "seq": tick.seq,
-        "at": rfc3339(tick.at_ms),
-        "price": format_scaled(tick.price, terms.price_scale),
-    }
+def _tick_message(terms: SymbolTerms, tick: AdmittedTick) -> str:
+    # Codes, times and prices hold nothing that JSON would have to escape.
+    price = format_scaled(tick.price, terms.price_scale)
+    return f'{{"symbol":"{terms.code}","seq":{tick.seq},"at":"{rfc3339(tick.at_ms)}","price":"{price}"}}'

@@ -41,11 +41,15 @@ LEFT JOIN LATERAL (
 ) AS held ON true"""
 CLOCK = f"clock AS MATERIALIZED (SELECT {DB_NOW_MS_SQL} AS now_ms)"
 
+# One row tells the same candle of several intervals, see `domain.CandleSpan`.
 CANDLES_UPSERT = """
 INSERT INTO quotes_candle AS candle (symbol_id, interval_s, start_ms, revision, open, high, low, close, ticks)
-SELECT * FROM unnest(%(ids)s::int[], %(intervals)s::int[], %(starts)s::bigint[], %(revisions)s::int[],
-                     %(opens)s::bigint[], %(highs)s::bigint[], %(lows)s::bigint[], %(closes)s::bigint[],
-                     %(counts)s::int[])
+SELECT span.symbol_id, interval_s, span.at_ms - span.at_ms %% (interval_s::bigint * 1000), span.revision,
+       span.open, span.high, span.low, span.close, span.ticks
+FROM unnest(%(ids)s::int[], %(shortest)s::int[], %(longest)s::int[], %(at_ms)s::bigint[], %(revisions)s::int[],
+            %(opens)s::bigint[], %(highs)s::bigint[], %(lows)s::bigint[], %(closes)s::bigint[], %(counts)s::int[])
+    AS span(symbol_id, shortest_s, longest_s, at_ms, revision, open, high, low, close, ticks)
+JOIN unnest(%(intervals)s::int[]) AS interval_s ON interval_s BETWEEN span.shortest_s AND span.longest_s
 ON CONFLICT (symbol_id, interval_s, start_ms, revision) DO UPDATE SET
     high = greatest(candle.high, excluded.high), low = least(candle.low, excluded.low),
     close = excluded.close, ticks = candle.ticks + excluded.ticks"""

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -38,19 +38,25 @@ def measured(rig: Rig, asked: argparse.Namespace) -> tuple[list[Row], dict[str, 
     """Fill the database and measure every group that is asked for."""
     # These know the platform's models, which are there only now.
     from bench.ratios import books, groups
+    from bench.ratios.run import Run
     from bench.ratios.stock import Stock
 
     _tell("filling the database")
     stock = Stock.filled(rig.servers.urls.owner)
     rows: list[Row] = []
+    failed: list[str] = []
     if asked.scale > 1:
         rows += _grown(rig, stock, asked.scale)
-    found: dict[str, Callable[..., list[Row]]] = groups.GROUPS
     for name in asked.only or GROUPS:
         _tell(f"measuring {name}")
-        rows += found[name](rig, stock, rounds=asked.rounds, seconds=asked.seconds)
+        try:
+            rows += groups.GROUPS[name](Run(rig, stock, asked.rounds, asked.seconds))
+        except (RuntimeError, AssertionError) as error:
+            # The other figures are worth having all the same; the run has failed.
+            failed.append(f"{name}: {error}")
+            _tell(f"{name} could not be measured: {error}")
     _tell("checking the books")
-    return rows, {"books": books.checked(), **books.versions()}
+    return rows, {"books": books.checked(), "failed": failed, **books.versions()}
 
 
 def _grown(rig: Rig, stock: Stock, scale: int) -> list[Row]:
@@ -87,6 +93,7 @@ def main() -> int:
             duration_s=time.monotonic() - _BEGAN_S,
             machine=report.machine_described(facts["postgres"], facts["redis"]),
             books=facts["books"],
+            failed=facts["failed"],
         )
     finally:
         rig.stop()
@@ -94,7 +101,8 @@ def main() -> int:
     sys.stdout.write("" if asked.json else f"\nbooks: {facts['books']}\n")
     if asked.write:
         sys.stderr.write(f"written: {report.written(ROOT / 'docs' / 'benchmarks', rows, document)}\n")
-    return 1 if any(row.verdict == "falls short" for row in rows) or facts["books"] != "all hold" else 0
+    short = any(row.verdict == "falls short" for row in rows)
+    return 1 if short or facts["failed"] or facts["books"] != "all hold" else 0
 
 
 if __name__ == "__main__":

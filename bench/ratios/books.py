@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import redis
 from django.conf import settings
 
@@ -25,5 +27,5 @@ def versions() -> dict[str, str]:
     """Return the versions of the servers."""
     found = db.row("SHOW server_version")
     assert found is not None
-    told = redis.Redis.from_url(settings.REDIS_URL).info("server")
+    told: Any = redis.Redis.from_url(settings.REDIS_URL).info("server")
     return {"postgres": str(found[0]), "redis": str(told["redis_version"])}

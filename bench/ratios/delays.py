@@ -8,6 +8,7 @@ from contextlib import ExitStack
 
 from bench.ratios.fanout import gateway, listening
 from bench.ratios.measures import Ratio, Row, at_most, percentile
+from bench.ratios.run import Run
 from bench.ratios.servers import Rig, running
 from bench.ratios.stock import Stock
 from kernel import db
@@ -17,7 +18,7 @@ from settlement.worker import INTERVAL_S
 
 SOCKETS, EACH = 500, 2
 ORDERS, IN_MS = 1_000, 1_000
-FLOWING_LIMIT_S = 30.0
+FLOWING_LIMIT_S = 60.0
 
 _LAGS = """
 SELECT o.settled_at_ms - (SELECT min(r.raised_at_ms) FROM quotes_watermark_raise AS r
@@ -26,16 +27,15 @@ FROM trading_order AS o
 WHERE o.symbol_id = ANY(%(ids)s) AND o.expires_at_ms >= %(from_ms)s AND o.state <> 'open'"""
 
 
-def rows(rig: Rig, stock: Stock, *, rounds: int, seconds: int) -> list[Row]:
+def rows(run: Run) -> list[Row]:
     """Run parser, gateway and settlement worker on live symbols and look at both delays."""
+    rig, stock, rounds, seconds = run.rig, run.stock, run.rounds, run.seconds
     ids = list(stock.fed.values())
     with ExitStack() as stack:
         stack.enter_context(running("-m", "bench.ratios.feeder", environ=rig.environ, log=rig.data_dir / "feed.log"))
         _, port = stack.enter_context(gateway(rig))
         _await(lambda: _heads(ids) == len(ids), "the feed does not flow")
-        delays = [
-            _delays(rig, port, list(stock.fed), seconds=2 * seconds + 1) for _ in range(rounds)
-        ]
+        delays = [_delays(rig, port, list(stock.fed), seconds=2 * seconds + 1) for _ in range(rounds)]
         stack.enter_context(running("-m", "bench.ratios.settler", environ=rig.environ, log=rig.data_dir / "lag.log"))
         time.sleep(2)
         lags = [_lags(stock, ids) for _ in range(min(rounds, 3))]
@@ -57,8 +57,16 @@ def _lags(stock: Stock, ids: list[int]) -> list[float]:
     from_ms = wall_ms() + 1_500
     stock.orders_open(ORDERS, expires_ms=from_ms, spread_ms=IN_MS, symbols=stock.fed)
     wanted = {"ids": ids, "from_ms": from_ms}
-    _await(lambda: len(db.rows(_LAGS, wanted)) == ORDERS, "the orders are not settled")
+    _await(lambda: _waiting(ids, from_ms) == 0, "the orders are not settled")
     return [float(lag) for (lag,) in db.rows(_LAGS, wanted)]
+
+
+def _waiting(ids: list[int], from_ms: int) -> int:
+    found = db.row(
+        "SELECT count(*) FROM trading_order_open WHERE symbol_id = ANY(%s) AND expires_at_ms >= %s", [ids, from_ms]
+    )
+    assert found is not None
+    return int(found[0])
 
 
 def _heads(ids: list[int]) -> int:

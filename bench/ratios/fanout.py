@@ -15,8 +15,8 @@ from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 
 from bench.ratios.measures import Row, Slice, at_least, costs, interleaved, microseconds, ratio_of
+from bench.ratios.run import Run
 from bench.ratios.servers import ROOT, Rig, free_port, running, tree_cpu_s
-from bench.ratios.stock import Stock
 from bench.ratios.twins import QUOTES_GROUP as GROUP
 from kernel.clock import rfc3339, wall_ms
 from quotes.publishing import TICKS_CHANNEL, publish
@@ -50,8 +50,8 @@ class Listeners:
 
 @contextmanager
 def listening(rig: Rig, **asked: Any) -> Iterator[Listeners]:
-    """Open sockets: ``port``, ``sockets``, ``path`` (None for bare ones), ``symbols``, ``each``, ``length``, ``timed``."""
-    usual = {"path": None, "symbols": [], "each": 0, "length": 0, "timed": False}
+    """Open sockets: ``port``, ``sockets``, ``path`` (None for bare ones), ``symbols``, ``each``, ``length``."""
+    usual: dict[str, Any] = {"path": None, "symbols": [], "each": 0, "length": 0, "timed": False}
     with running("-m", "bench.ratios.listeners", environ=rig.environ) as process:
         assert process.stdin is not None
         process.stdin.write(json.dumps(usual | asked) + "\n")
@@ -81,7 +81,8 @@ def _published() -> None:
 
 def _group_sent() -> None:
     text = msgspec.json.encode({"type": "ticks", "ticks": [message_of(SYMBOL)]}).decode()
-    async_to_sync(get_channel_layer().group_send)(GROUP, {"type": "tick", "text": text})
+    layer: Any = get_channel_layer()
+    async_to_sync(layer.group_send)(GROUP, {"type": "tick", "text": text})
 
 
 def _told(pid: int, listeners: Listeners, tell: Callable[[], None], *, per_s: float, seconds: float) -> Slice:
@@ -114,8 +115,9 @@ def _bare(sender: Popen[str], length: int, seconds: float) -> Slice:
     return Slice(messages * SOCKETS, time.monotonic() - began_s, {"server": used["cpu_s"]})
 
 
-def rows(rig: Rig, stock: Stock, *, rounds: int, seconds: int) -> list[Row]:
+def rows(run: Run) -> list[Row]:
     """Measure the gateway, Channels and bare sends."""
+    rig, rounds, seconds = run.rig, run.rounds, run.seconds
     length = len(msgspec.json.encode({"type": "ticks", "ticks": [message_of(SYMBOL)]})) + 4
     with ExitStack() as stack:
         pid, port = stack.enter_context(gateway(rig))

@@ -6,6 +6,15 @@ from collections.abc import Callable
 
 from bench.ratios import delays, fanout, http, placement, resettle, settlement, ticks, traders
 from bench.ratios.measures import Row
+from bench.ratios.run import Run
 
-GROUPS: dict[str, Callable[..., list[Row]]] = {"placement": placement.rows, "http": http.rows, "settlement": settlement.rows,
- "traders": traders.rows, "ticks": ticks.rows, "fanout": fanout.rows, "delays": delays.rows, "resettle": resettle.rows}
+GROUPS: dict[str, Callable[[Run], list[Row]]] = {
+    "placement": placement.rows,
+    "http": http.rows,
+    "settlement": settlement.rows,
+    "traders": traders.rows,
+    "ticks": ticks.rows,
+    "fanout": fanout.rows,
+    "delays": delays.rows,
+    "resettle": resettle.rows,
+}

@@ -26,6 +26,7 @@ from bench.ratios.measures import (
     rates,
     ratio_of,
 )
+from bench.ratios.run import Run
 from bench.ratios.servers import Rig, free_port, running, tree_cpu_s
 from bench.ratios.stock import SYMBOLS, Stock, token_of
 
@@ -95,8 +96,9 @@ def session_headers(stock: Stock, cookie: str, csrf_cookie: str) -> list[str]:
     return [f"Cookie: {cookie}={key}; {csrf_cookie}={secret}\r\nX-CSRFToken: {secret}" for key in stock.sessions]
 
 
-def rows(rig: Rig, stock: Stock, *, rounds: int, seconds: int) -> list[Row]:
+def rows(run: Run) -> list[Row]:
     """Measure both kinds of callers beside limit and twin, with few and many connections."""
+    rig, stock, rounds, seconds = run.rig, run.stock, run.rounds, run.seconds
     pgbench = Pgbench(rig, stock)
     tokens = token_headers(stock)
     browsers = session_headers(stock, settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME)
@@ -112,15 +114,13 @@ def rows(rig: Rig, stock: Stock, *, rounds: int, seconds: int) -> list[Row]:
         found: dict[str, list[Slice]] = {}
         for connections in CONNECTIONS:
             drive = partial(_driving, rig, connections=connections, seconds=seconds)
-            contestants = {
+            contestants: dict[str, Callable[[], Slice]] = {
                 "limit": partial(pgbench.placements, connections, seconds=seconds),
                 "token": drive(web, tokens),
                 "twin": drive(twin, conventional),
                 "session": drive(web, browsers),
             }
-            found |= {
-                f"{name} {connections}": slices for name, slices in interleaved(rounds, contestants).items()
-            }
+            found |= {f"{name} {connections}": slices for name, slices in interleaved(rounds, contestants).items()}
     return [row for connections in CONNECTIONS for row in _rows(found, connections)]
 
 
@@ -165,4 +165,4 @@ def _rows(found: dict[str, list[Slice]], connections: int) -> list[Row]:
 def _cost(slices: list[Slice]) -> str:
     web = sorted(one.cpu_s["web"] * 1e6 / one.operations for one in slices)
     postgres = sorted(one.cpu_s["postgres"] * 1e6 / one.operations for one in slices)
-    return f"{web[len(web) // 2]:,.0f} us of the web runtime and {postgres[len(postgres) // 2]:,.0f} us of PostgreSQL an order"
+    return f"{web[len(web) // 2]:,.0f} us of web and {postgres[len(postgres) // 2]:,.0f} us of PostgreSQL an order"

@@ -1,4 +1,4 @@
-"""Browsers by the hundred: ``python -m bench.ratios.listeners`` opens sockets, counts what they are told and times it."""
+"""Browsers by the hundred: ``python -m bench.ratios.listeners`` opens sockets and counts what they are told."""
 
 from __future__ import annotations
 
@@ -68,7 +68,8 @@ class Plain(asyncio.Protocol):
 
 
 async def _listening(asked: dict[str, Any]) -> None:
-    loop, heard, opened = asyncio.get_running_loop(), Heard(timing=asked["timed"]), []
+    loop, heard = asyncio.get_running_loop(), Heard(timing=asked["timed"])
+    opened: list[object] = []
     for number in range(asked["sockets"]):
         if asked["path"]:
             each, symbols = asked["each"], asked["symbols"]

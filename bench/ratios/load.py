@@ -98,7 +98,7 @@ async def _driven(asked: dict[str, Any]) -> dict[str, Any]:
     for number in range(connections):
         # Each connection serves users of its own, as each user's orders wait for one another.
         heads = asked["headers"][number::connections]
-        requests = [(_head(asked, header), b"\r\n\r\n") for header in heads]
+        requests = [(_head(header), b"\r\n\r\n") for header in heads]
         name = f"{asked['name']}-{number}"
         _, caller = await loop.create_connection(
             lambda: Caller(tally, requests, name, asked["symbols"]),  # noqa: B023 - called at once
@@ -123,7 +123,7 @@ async def _driven(asked: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _head(asked: dict[str, Any], header: str) -> bytes:
+def _head(header: str) -> bytes:
     return (
         f"POST /api/v1/orders HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n{header}\r\n"
         "Content-Length: "

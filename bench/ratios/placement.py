@@ -9,6 +9,7 @@ from itertools import count
 from bench.ratios.limits import Pgbench
 from bench.ratios.measures import Row, Slice, at_least, interleaved, per_second, rates, ratio_of
 from bench.ratios.processors import timed
+from bench.ratios.run import Run
 from bench.ratios.servers import Rig
 from bench.ratios.stock import Stock
 from trading.domain import Ticket
@@ -44,8 +45,9 @@ def placing(rig: Rig, stock: Stock, *, seconds: float, users: range | None = Non
     return timed(place, seconds=seconds, others=rig.postgres_cpu_s)
 
 
-def rows(rig: Rig, stock: Stock, *, rounds: int, seconds: int) -> list[Row]:
+def rows(run: Run) -> list[Row]:
     """Measure the service beside its limit."""
+    rig, stock, rounds, seconds = run.rig, run.stock, run.rounds, run.seconds
     pgbench = Pgbench(rig, stock)
     placing(rig, stock, seconds=0.3)
     found = interleaved(

@@ -1,4 +1,4 @@
-"""The limit of settlement: the same work as one SQL statement, which decides and writes without leaving the database."""
+"""The limit of settlement: the same work as one SQL statement that decides and writes in the database."""
 
 from __future__ import annotations
 
@@ -122,7 +122,8 @@ judged AS MATERIALIZED (
 ), raised AS (
     UPDATE realtime_event_counter AS c SET seq = c.seq + amount.n
     FROM (SELECT user_id, count(*) AS n FROM told GROUP BY 1) AS amount
-    WHERE c.user_id = amount.user_id AND c.user_id IN (SELECT user_id FROM counted) RETURNING c.user_id, c.seq - amount.n AS before
+    WHERE c.user_id = amount.user_id AND c.user_id IN (SELECT user_id FROM counted)
+    RETURNING c.user_id, c.seq - amount.n AS before
 ), events AS (
     INSERT INTO realtime_event (user_id, seq, book, type, version, payload, at_ms)
     SELECT told.user_id, before + row_number() OVER (PARTITION BY told.user_id ORDER BY turn), book, type, 1, payload,

@@ -61,9 +61,9 @@ def page(rows: Sequence[Row], document: dict[str, Any]) -> str:
     lines = [
         f"# Benchmarks of {document['date']}",
         "",
-        f"`{document['command']}`; {document['duration_s']:.0f} s in all. Every figure was measured beside its limit or its"
-        " conventional twin, in turns within this one run; ratios are medians over the rounds. Absolute rates depend on",
-        "the machine and the minute, ratios much less.",
+        f"`{document['command']}`; {document['duration_s']:.0f} s in all. Every figure was measured beside its limit",
+        "or its conventional twin, in turns within this one run; ratios are medians over the rounds. Absolute rates",
+        "depend on the machine and the minute, ratios much less.",
         "",
         f"Machine: {machine['words']}. {machine['versions']}. PostgreSQL with fsync on, everything on loopback and the",
         "load generator on the same cores.",

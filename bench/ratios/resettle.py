@@ -6,16 +6,16 @@ import time
 
 from bench.ratios.measures import Row, Slice, at_least, interleaved, per_second, rates, ratio_of
 from bench.ratios.processors import own_cpu_s
-from bench.ratios.servers import Rig
+from bench.ratios.run import Run
 from bench.ratios.settlement import ORDERS, drained
-from bench.ratios.stock import Stock
 from kernel.clock import wall_ms
 from settlement.audit import orders_audit
 from settlement.batches import BatchSize
 
 
-def rows(rig: Rig, stock: Stock, *, rounds: int, seconds: int) -> list[Row]:
+def rows(run: Run) -> list[Row]:
     """Settle, then audit what was settled, in turns."""
+    rig, stock, rounds = run.rig, run.stock, run.rounds
     batch = BatchSize()
     spans: list[tuple[int, int]] = []
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from subprocess import Popen
 
 from bench.ratios.measures import Row, Slice, at_least, interleaved, per_second, rates, ratio_of
 from bench.ratios.processors import own_cpu_s
 from bench.ratios.raw_settlement import SETTLE
-from bench.ratios.servers import Rig
+from bench.ratios.run import Run
+from bench.ratios.servers import Rig, running
 from bench.ratios.stock import Stock
-from bench.ratios.twins.settling import orders_settled
 from kernel import db
 from settlement.batches import BatchSize
 from settlement.services import orders_settle
@@ -49,34 +53,57 @@ def raw(rig: Rig, stock: Stock) -> Slice:
     return Slice(RAW_ORDERS, wall_s, {"postgres": rig.postgres_cpu_s() - before})
 
 
-def looped(rig: Rig, stock: Stock) -> Slice:
-    """Settle one by one by the ORM."""
-    stock.orders_open(TWIN_ORDERS)
-    before, began_s = (own_cpu_s(), rig.postgres_cpu_s()), time.perf_counter()
-    done = orders_settled(TWIN_ORDERS)
-    wall_s = time.perf_counter() - began_s
-    cpu_s = {"python": own_cpu_s() - before[0], "postgres": rig.postgres_cpu_s() - before[1]}
-    assert done == TWIN_ORDERS, done
-    return Slice(done, wall_s, cpu_s)
+class Loop:
+    """The loop of the ORM, in a process with the settings that Django has by itself."""
+
+    def __init__(self, rig: Rig, process: Popen[str]) -> None:
+        self._rig = rig
+        self._process = process
+
+    def settled(self, stock: Stock, orders: int) -> Slice:
+        """Let so many orders be due and have them settled."""
+        stock.orders_open(orders)
+        before = self._rig.postgres_cpu_s()
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{orders}\n")
+        self._process.stdin.flush()
+        told = json.loads(self._process.stdout.readline())
+        assert told["done"] == orders, told
+        cpu_s = {"python": told["cpu_s"], "postgres": self._rig.postgres_cpu_s() - before}
+        return Slice(orders, told["wall_s"], cpu_s)
 
 
-def rows(rig: Rig, stock: Stock, *, rounds: int, seconds: int) -> list[Row]:
+@contextmanager
+def looping(rig: Rig) -> Iterator[Loop]:
+    """Keep the twin running."""
+    environ = rig.environ | {"DJANGO_SETTINGS_MODULE": "bench.ratios.twins.settings"}
+    log = rig.data_dir / "loop.log"
+    with running("-m", "bench.ratios.twins.settling_process", environ=environ, log=log) as process:
+        yield Loop(rig, process)
+
+
+def rows(run: Run) -> list[Row]:
     """Measure the three of them."""
+    rig, stock, rounds = run.rig, run.stock, run.rounds
     batch = BatchSize()
     raw(rig, stock)
     drained(rig, stock, RAW_ORDERS, batch)
     stock.analyze()
-    found = interleaved(
-        rounds,
-        {
-            "ours": lambda: drained(rig, stock, ORDERS, batch),
-            "limit": lambda: raw(rig, stock),
-            "twin": lambda: looped(rig, stock),
-        },
-    )
+    with looping(rig) as loop:
+        loop.settled(stock, 20)
+        found = interleaved(
+            rounds,
+            {
+                "ours": lambda: drained(rig, stock, ORDERS, batch),
+                "limit": lambda: raw(rig, stock),
+                "twin": lambda: loop.settled(stock, TWIN_ORDERS),
+            },
+        )
     ours = per_second(found["ours"], "orders")
     waits = sorted(wait for one in found["ours"] for wait in one.waits_ms)
-    note = f"batches of {batch.limit} orders at the end, {waits[len(waits) // 2]:.0f} ms each at the median; {_costs(found)}"
+    size = f"batches of {batch.limit} orders at the end, {waits[len(waits) // 2]:.0f} ms each at the median"
+    note = f"{size}; {_costs(found)}"
     return [
         Row(
             "settlement in adaptive batches, publishing included", ours, "one SQL statement over 2,000 orders",

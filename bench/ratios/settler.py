@@ -1,4 +1,4 @@
-"""A settlement worker of its own process: ``python -m bench.ratios.settler`` runs the platform's loop until told to stop."""
+"""A settlement worker as a process: ``python -m bench.ratios.settler`` runs the platform's loop until told to stop."""
 
 from __future__ import annotations
 

@@ -51,9 +51,9 @@ PRICE_SQL = "100000 + ((seq)::bigint * 7919) %% 200"
 
 _TICKS = f"""
 INSERT INTO quotes_tick (symbol_id, seq, at_ms, received_at_ms, bid, ask, price, revision)
-SELECT id, seq, %(first_ms)s::bigint + n * %(step)s::bigint, %(first_ms)s::bigint + n * %(step)s::bigint, 1.00001, 1.00003, {PRICE_SQL}, 1
+SELECT id, seq, at_ms, at_ms, 1.00001, 1.00003, {PRICE_SQL}, 1
 FROM unnest(%(ids)s::int[]) AS id CROSS JOIN generate_series(0, %(count)s::int - 1) AS n,
-     LATERAL (SELECT %(first_seq)s::bigint + n AS seq) AS numbered"""
+     LATERAL (SELECT %(first_seq)s::bigint + n AS seq, %(first_ms)s::bigint + n * %(step)s::bigint AS at_ms) AS made"""
 
 _HEADS = f"""
 UPDATE quotes_symbol_head SET seq = %(seq)s, tick_at_ms = %(at_ms)s, tick_price = {PRICE_SQL.replace("seq", "%(seq)s")},
@@ -66,7 +66,8 @@ SELECT {id_sql("wallet", "n")}, {id_sql("user", "n")}, 'demo', 'USD', 'wallet', 
 FROM generate_series(%(first)s::int, %(last)s::int) AS n"""
 _STAKES = f"""
 INSERT INTO ledger_account (id, owner_id, book, currency, kind, stripe, wallet_id, balance, entry_no, opened_at_ms)
-SELECT {id_sql("stakes", "n")}, {id_sql("user", "n")}, 'demo', 'USD', 'stakes', 0, {id_sql("wallet", "n")}, 0, 0, %(now)s::bigint
+SELECT {id_sql("stakes", "n")}, {id_sql("user", "n")}, 'demo', 'USD', 'stakes', 0,
+       {id_sql("wallet", "n")}, 0, 0, %(now)s::bigint
 FROM generate_series(%(first)s::int, %(last)s::int) AS n"""
 _GRANTS = f"""
 INSERT INTO ledger_transfer (id, entry_id, family, kind, reference, debit_account_id, credit_account_id, amount,
@@ -89,7 +90,8 @@ WITH drawn AS MATERIALIZED (
 ), placed AS MATERIALIZED (
     SELECT drawn.*, {id_sql("user", "u")} AS user_id, {id_sql("wallet", "u")} AS wallet_id,
            {id_sql("stakes", "u")} AS stakes_id, row_number() OVER (PARTITION BY u ORDER BY n) AS k,
-           (accepted - %(first_ms)s::bigint) / {STEP_MS} AS step, {FIRST_SEQ} + (accepted - %(first_ms)s::bigint) / {STEP_MS} AS seq
+           (accepted - %(first_ms)s::bigint) / {STEP_MS} AS step,
+           {FIRST_SEQ} + (accepted - %(first_ms)s::bigint) / {STEP_MS} AS seq
     FROM drawn
 ), sums AS MATERIALIZED (
     SELECT wallet_id, stakes_id, count(*) AS orders FROM placed GROUP BY 1, 2
@@ -187,8 +189,14 @@ class Stock:
         self.analyze()
 
     def orders_open(
-        self, count: int, *, expires_ms: int | None = None, users: int | None = None, spread_ms: int = SPREAD_MS,
-        first_user: int = 1, symbols: dict[str, int] | None = None,
+        self,
+        count: int,
+        *,
+        expires_ms: int | None = None,
+        users: int | None = None,
+        spread_ms: int = SPREAD_MS,
+        first_user: int = 1,
+        symbols: dict[str, int] | None = None,
     ) -> None:
         """Place orders by SQL; without an expiry they are due at once."""
         self._pools += 1

@@ -9,7 +9,7 @@ import psycopg
 
 from bench.ratios.measures import Row, Slice, at_least, interleaved, per_second, rates, ratio_of
 from bench.ratios.processors import timed
-from bench.ratios.servers import Rig
+from bench.ratios.run import Run
 from bench.ratios.stock import SYMBOLS, Stock
 from kernel.clock import wall_ms
 from quotes.admission import SymbolLog, SymbolTerms, ticks_admit
@@ -59,8 +59,9 @@ def _bare_batch(connection: psycopg.Connection[tuple[object, ...]]) -> int:
     return BATCH
 
 
-def rows(rig: Rig, stock: Stock, *, rounds: int, seconds: int) -> list[Row]:
+def rows(run: Run) -> list[Row]:
     """Measure both."""
+    rig, stock, rounds, seconds = run.rig, run.stock, run.rounds, run.seconds
     writer = Writer(stock)
     with psycopg.connect(rig.servers.urls.database) as connection:
 

@@ -18,6 +18,7 @@ from bench.ratios.measures import (
     ratio_of,
 )
 from bench.ratios.placement import placing
+from bench.ratios.run import Run
 from bench.ratios.servers import Rig, running
 from bench.ratios.stock import Stock
 from kernel import db
@@ -75,8 +76,9 @@ def _workers(rig: Rig, number: int) -> Iterator[None]:
         yield
 
 
-def rows(rig: Rig, stock: Stock, *, rounds: int, seconds: int) -> list[Row]:
+def rows(run: Run) -> list[Row]:
     """Measure the waits of one worker's traders, and the deadlocks of four workers with placement."""
+    rig, stock, rounds, seconds = run.rig, run.stock, run.rounds, run.seconds
     rounds = min(rounds, 3)
     with _workers(rig, 1):
         found = interleaved(
@@ -97,7 +99,7 @@ def rows(rig: Rig, stock: Stock, *, rounds: int, seconds: int) -> list[Row]:
         Row(
             "placement p99 of users in the batch being settled", milliseconds(waits), "without settlement",
             milliseconds(usual), ratio_of(waits, usual), "times", at_most(4), at_most(2),
-            f"{sum(len(one.waits_ms) for one in found['with']):,} orders placed meanwhile; one worker, its loop adapting",
+            f"{sum(len(one.waits_ms) for one in found['with']):,} orders placed meanwhile, one worker",
         ),
         Row(
             f"deadlocks, {WORKERS} settlement workers with placement running", f"{deadlocks:.0f}", "none", "0",

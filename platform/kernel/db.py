@@ -35,7 +35,7 @@ def run(sql: str, params: Params = ()) -> int:
         return int(cursor.rowcount)
 
 
-# An array as one text, cast to its type in the statement: the driver's own way looks at each element several times over,
+# An array as one text, cast to its type in the statement. The driver looks at each element several times over instead,
 # which for a batch of settlement costs more than all its rules.
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -88,6 +89,7 @@ def payload_hash(*, account_id: UUID, amount: int, reason_code: str, note: str) 
     return sha256(f"{account_id}|{amount}|{reason_code}|{note}".encode()).digest()
 
 
+@lru_cache(maxsize=4_096)
 def house_account_id(book: str, currency: str, kind: AccountKind, stripe: int = 0) -> UUID:
     """Return the id of a house account: derived from its name, so that no statement has to look it up."""
     return uuid5(_HOUSE_NAMESPACE, f"{book}/{currency}/{kind}/{stripe}")

@@ -43,7 +43,8 @@ class Hub:
         self._pending: dict[str, list[Tick]] = {}
         self._states: dict[str, str] = {}
         self._heads_before: dict[str, int] = {}
-        self._frame: asyncio.TimerHandle | None = None
+        self._frame: asyncio.Handle | None = None
+        self._framed_s = 0.0
         self._ear = Ear(ticks=self.take, feed=self._hint)
         self._tasks: list[asyncio.Task[None]] = []
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="quotes-db")
@@ -96,7 +97,11 @@ class Hub:
             if tick.seq > self._newest(tick.symbol):
                 self._pending.setdefault(tick.symbol, []).append(tick)
         if self._pending and self._frame is None:
-            self._frame = asyncio.get_running_loop().call_later(FRAME_S, self._flush)
+            loop = asyncio.get_running_loop()
+            # What comes after a pause is told at once. The parser gathers already, so a frame holds back only what
+            # comes in quick succession, as from several feeds.
+            wait_s = self._framed_s + FRAME_S - loop.time()
+            self._frame = loop.call_later(wait_s, self._flush) if wait_s > 0 else loop.call_soon(self._flush)
 
     async def look(self) -> None:
         """Read the heads at some moment after this call; calls that wait share one look.
@@ -138,6 +143,7 @@ class Hub:
         pending, self._pending = self._pending, {}
         if not pending:
             return
+        self._framed_s = asyncio.get_running_loop().time()
         for symbol, ticks in pending.items():
             self._shown[symbol] = ticks[-1]
         encoded: dict[tuple[str, ...], tuple[list[Tick], str]] = {}

@@ -16,10 +16,10 @@ from accounts.models import CountryPolicy, User
 from kernel.clock import wall_ms
 from ledger.models import Account, Transfer
 from quotes.models import Symbol, SymbolHead, TradingWindow
+from realtime.balances import BalanceChanged
 from realtime.events import EventDraft, payload_encoded
 from realtime.models import Event, EventCounter
 from realtime.publishing import events_publish
-from realtime.balances import BalanceChanged
 from trading.events import order_document
 from trading.models import Order, OrderOpen, TradingPolicy
 
@@ -144,7 +144,11 @@ def _check(
     if TradingPolicy.objects.filter(wallet_id=wallet.id).exists() and wallet.kind != "wallet":
         raise ValidationError("policy")
     offered = symbol.offered_demo if wallet.book == "demo" else symbol.offered_real and not symbol.custom
-    if not offered or symbol.operator_state != "open" or (symbol.custom and not settings.DEBUG and wallet.book == "real"):
+    if (
+        not offered
+        or symbol.operator_state != "open"
+        or (symbol.custom and not settings.DEBUG and wallet.book == "real")
+    ):
         raise ValidationError("symbol")
     if not symbol.min_stake_minor <= stake <= symbol.max_stake_minor:
         raise ValidationError("stake")

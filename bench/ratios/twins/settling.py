@@ -49,7 +49,10 @@ def _settled(opened: OrderOpen) -> int:
     order.save()
     waiting.delete()
     facts_enqueue("order.settled", [order.id])
-    told = [("order.settled", order_document(order)), ("balance.changed", balance_changed(wallet, stakes, "order.settled"))]
+    told = [
+        ("order.settled", order_document(order)),
+        ("balance.changed", balance_changed(wallet, stakes, "order.settled")),
+    ]
     events_told(order.user_id, order.book, told, now_ms)
     return 1
 
@@ -76,7 +79,7 @@ def _evidence(order: Order) -> Evidence:
         symbol_id=order.symbol_id, emergency=True, number__gt=order.revision, since_ms__lte=at_ms
     ).exists()
     return Evidence(
-        tick=tick and EvidenceTick(tick.seq, tick.at_ms, tick.price, tick.revision),
+        tick=None if tick is None else EvidenceTick(tick.seq, tick.at_ms, tick.price, tick.revision),
         feed_closed=said is not None and said.closed,
         emergency=emergency,
     )

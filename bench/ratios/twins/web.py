@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, cast
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bench.ratios.twins.settings")
 
@@ -17,6 +17,7 @@ from rest_framework.request import Request  # noqa: E402
 from rest_framework.response import Response  # noqa: E402
 from rest_framework.views import APIView  # noqa: E402
 
+from accounts.models import User  # noqa: E402
 from bench.ratios.twins.placing import order_placed  # noqa: E402
 from trading.models import Order  # noqa: E402
 
@@ -47,7 +48,7 @@ class OrderView(APIView):
         """Validate, place, answer."""
         asked = AskedSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        order = order_placed(request.user, asked.validated_data)
+        order = order_placed(cast(User, request.user), asked.validated_data)
         return Response(OrderSerializer(order).data, status=status.HTTP_201_CREATED)
 
 
