@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -9,6 +10,26 @@ from uuid import UUID
 LIMIT_START, LIMIT_MIN, LIMIT_MAX = 250, 50, 2_000
 # A batch holds its wallets' locks about this long, so that traders in it do not stall.
 HELD_TARGET_S = 0.025
+
+
+@dataclass(slots=True)
+class HeldClock:
+    """How long a batch held wallets that traders wait for: from the lock to the end of its commit.
+
+    What a batch reads and decides before it locks them keeps nobody waiting, and what it publishes afterwards neither.
+    """
+
+    held_s: float = 0.0
+    _locked_s: float | None = None
+
+    def lock(self) -> None:
+        """Note that wallets are about to be locked."""
+        self._locked_s = time.monotonic()
+
+    def release(self) -> None:
+        """Note that they are free again."""
+        if self._locked_s is not None:
+            self.held_s, self._locked_s = time.monotonic() - self._locked_s, None
 
 
 @dataclass(slots=True)

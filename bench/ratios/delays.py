@@ -54,11 +54,23 @@ def _delays(rig: Rig, port: int, symbols: list[str], *, seconds: float) -> list[
 
 
 def _lags(stock: Stock, ids: list[int]) -> list[float]:
-    from_ms = wall_ms() + 1_500
-    stock.orders_open(ORDERS, expires_ms=from_ms, spread_ms=IN_MS, symbols=stock.fed)
+    from_ms = _orders_ahead(stock)
     wanted = {"ids": ids, "from_ms": from_ms}
     _await(lambda: _waiting(ids, from_ms) == 0, "the orders are not settled")
     return [float(lag) for (lag,) in db.rows(_LAGS, wanted)]
+
+
+def _orders_ahead(stock: Stock) -> int:
+    """Place the orders and return from when they expire; where that came before they were placed, once more."""
+    lead_ms = 2_000
+    while True:
+        from_ms = wall_ms() + lead_ms
+        stock.orders_open(ORDERS, expires_ms=from_ms, spread_ms=IN_MS, symbols=stock.fed)
+        if wall_ms() < from_ms:
+            return from_ms
+        lead_ms *= 2
+        if lead_ms > FLOWING_LIMIT_S * 1000:
+            raise RuntimeError("orders cannot be placed ahead of their expiry")
 
 
 def _waiting(ids: list[int], from_ms: int) -> int:
