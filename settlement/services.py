@@ -28,6 +28,7 @@ from realtime.balances import balance_draft
 from realtime.events import EventDraft, payload_encoded
 from realtime.services import events_append
 from settlement import statements
+from settlement.batches import HeldClock
 from settlement.claims import (
     ORDER_WIDTH,
     ClaimedOrder,
@@ -67,10 +68,11 @@ class BatchFailedError(Exception):
 _DEFECTS = (LookupError, AssertionError, InsufficientFundsError, IntegrityError)
 
 
-def orders_enter(*, limit: int, skip: Sequence[UUID] = ()) -> int:
+def orders_enter(*, limit: int, skip: Sequence[UUID] = (), held: HeldClock | None = None) -> int:
     """Let up to ``limit`` orders enter at their next tick, or refund them, in one transaction.
 
     :param skip: orders that failed by themselves and wait for somebody to look
+    :param held: learns how long the batch held its wallets
     :return: how many orders were decided; 0 when none can be
     :raises BatchFailedError: with the orders of the batch, when one of them is at odds with the books
     """
@@ -81,17 +83,18 @@ def orders_enter(*, limit: int, skip: Sequence[UUID] = ()) -> int:
             claimed += [order_of(row) for row in rows]
             ticks = [tick_of(row[1 + ORDER_WIDTH :]) for row in rows]
             entries = [entry(terms=order.entry_terms, tick=tick) for order, tick in zip(claimed, ticks, strict=True)]
-            return _entered(claimed, entries) if claimed else 0
+            return _entered(claimed, entries, held) if claimed else 0
     except _DEFECTS as error:
         raise BatchFailedError([order.id for order in claimed]) from error
 
 
-def orders_settle(*, limit: int, skip: Sequence[UUID] = ()) -> int:
+def orders_settle(*, limit: int, skip: Sequence[UUID] = (), held: HeldClock | None = None) -> int:
     """Settle up to ``limit`` due orders in one transaction and a constant number of statements.
 
     Locks in the platform's order: orders (skipping those of another worker), wallets by id, event counters.
 
     :param skip: orders that failed by themselves and wait for somebody to look
+    :param held: learns how long the batch held its wallets
     :return: how many orders were settled; 0 when none is due
     :raises BatchFailedError: with the orders of the batch, when one of them is at odds with the books
     """
@@ -106,7 +109,7 @@ def orders_settle(*, limit: int, skip: Sequence[UUID] = ()) -> int:
                 for order, row in zip(claimed, rows, strict=True)
             ]
             if claimed:
-                events_append(_settled(claimed, decided))
+                events_append(_settled(claimed, decided, held))
             return len(claimed)
     except _DEFECTS as error:
         raise BatchFailedError([order.id for order in claimed]) from error
@@ -120,7 +123,7 @@ def _windows(claimed: Sequence[ClaimedOrder]) -> Mapping[UUID, tuple[Sequence[in
     return {row[0]: (row[1], row[2]) for row in db.rows(statements.window_sql(), {"ids": ids})}
 
 
-def _entered(claimed: Sequence[ClaimedOrder], entries: Sequence[Entry]) -> int:
+def _entered(claimed: Sequence[ClaimedOrder], entries: Sequence[Entry], held: HeldClock | None) -> int:
     """Write the entries of a batch: opened orders go on, refunded ones are closed."""
     pairs = [(order.entered(made.tick), made) for order, made in zip(claimed, entries, strict=True)]
     opened = [(order, made.tick) for order, made in pairs if made.tick is not None]
@@ -142,7 +145,8 @@ def _entered(claimed: Sequence[ClaimedOrder], entries: Sequence[Entry]) -> int:
     if going_on:
         db.run(statements.OPEN_ENTERED, {"ids": [order.id for order in going_on]})
     if refunded:
-        drafts += _settled([order for order, _ in refunded], [_refund(order, reason) for order, reason in refunded])
+        ends = [_refund(order, reason) for order, reason in refunded]
+        drafts += _settled([order for order, _ in refunded], ends, held)
     events_append(drafts)
     count("orders_entered", len(going_on))
     return len(claimed)
@@ -165,9 +169,12 @@ def _opened_events(orders: Sequence[ClaimedOrder]) -> list[EventDraft]:
     ]
 
 
-def _settled(claimed: Sequence[ClaimedOrder], outcomes: Sequence[Outcome]) -> list[EventDraft]:
+def _settled(claimed: Sequence[ClaimedOrder], outcomes: Sequence[Outcome], held: HeldClock | None) -> list[EventDraft]:
     """Write the ends of claimed orders and return their events; wallets are locked here, by id."""
     now_ms = claimed[0].now_ms
+    if held is not None:
+        held.lock()
+        transaction.on_commit(held.release)
     wallets_lock(order.wallet_id for order in claimed)
     wallets = wallet_states(order.wallet_id for order in claimed)
     balances = {wallet_id: state.wallet.balance for wallet_id, state in wallets.items()}

@@ -6,6 +6,7 @@ tasks only wake it early.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
@@ -19,7 +20,7 @@ from celery import bootsteps
 from django.db import DatabaseError, InterfaceError, connection
 
 from kernel.metrics import count
-from settlement.batches import BatchSize, SetAside
+from settlement.batches import BatchSize, HeldClock, SetAside
 from settlement.facts_worker import FactsLoop
 from settlement.listening import listening_connection
 from settlement.revisions import revisions_activate
@@ -61,6 +62,8 @@ class SettlementLoop:
     def run(self) -> None:
         """Turn until stopped; a database that is away is asked again after the interval."""
         failing = False
+        # What is loaded by now stays for ever: a full pass of the collector would stop a batch to look at it.
+        gc.freeze()
         while not self._stopping.is_set():
             try:
                 self.turn()
@@ -91,9 +94,9 @@ class SettlementLoop:
         """Run batches of one step until it finds nothing to do; return how many orders that was."""
         total = 0
         while not self._stopping.is_set():
-            started_s = time.monotonic()
+            started_s, held = time.monotonic(), HeldClock()
             try:
-                moved = step(limit=self._aside.limit(self._batch.limit), skip=self._aside.orders(started_s))
+                moved = step(limit=self._aside.limit(self._batch.limit), skip=self._aside.orders(started_s), held=held)
             except BatchFailedError as failure:
                 self._aside.failed(failure.order_ids, started_s)
                 count("settlement_batches_failed")
@@ -103,7 +106,7 @@ class SettlementLoop:
                 self.turned_at_s = time.monotonic()
             total += moved
             self._aside.settled(moved)
-            self._batch.observe(settled=moved, held_s=self.turned_at_s - started_s)
+            self._batch.observe(settled=moved, held_s=held.held_s or self.turned_at_s - started_s)
             if moved == 0:
                 break
         return total

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import time
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from bench.ratios.run import Run
 from bench.ratios.servers import Rig, running
 from bench.ratios.stock import Stock
 from kernel import db
-from settlement.batches import BatchSize
+from settlement.batches import BatchSize, HeldClock
 from settlement.services import orders_settle
 from settlement.statistics import SUBSCRIBER
 
@@ -29,14 +30,14 @@ def drained(rig: Rig, stock: Stock, orders: int, batch: BatchSize, *, adapts: bo
     waits_ms = []
     while True:
         started_s = time.perf_counter()
-        settled = orders_settle(limit=batch.limit)
-        held_s = time.perf_counter() - started_s
+        held = HeldClock()
+        settled = orders_settle(limit=batch.limit, held=held)
         if adapts:
-            batch.observe(settled=settled, held_s=held_s)
+            batch.observe(settled=settled, held_s=held.held_s or time.perf_counter() - started_s)
         done += settled
         if settled == 0:
             break
-        waits_ms.append(held_s * 1000)
+        waits_ms.append(held.held_s * 1000)
     wall_s = time.perf_counter() - began_s
     cpu_s = {"python": own_cpu_s() - before[0], "postgres": rig.postgres_cpu_s() - before[1]}
     assert done == orders, f"{done} of {orders} orders were due"
@@ -87,6 +88,8 @@ def rows(run: Run) -> list[Row]:
     """Measure the three of them."""
     rig, stock, rounds = run.rig, run.stock, run.rounds
     batch = BatchSize()
+    # As the worker's loop does.
+    gc.freeze()
     raw(rig, stock)
     drained(rig, stock, RAW_ORDERS, batch)
     stock.analyze()
@@ -102,7 +105,7 @@ def rows(run: Run) -> list[Row]:
         )
     ours = per_second(found["ours"], "orders")
     waits = sorted(wait for one in found["ours"] for wait in one.waits_ms)
-    size = f"batches of {batch.limit} orders at the end, {waits[len(waits) // 2]:.0f} ms each at the median"
+    size = f"batches of {batch.limit} orders at the end, held {waits[len(waits) // 2]:.0f} ms at the median"
     note = f"{size}; {_costs(found)}"
     return [
         Row(

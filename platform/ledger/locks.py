@@ -19,4 +19,5 @@ def wallets_lock(wallet_ids: Iterable[UUID]) -> None:
 
 
 def _ordered(wallet_ids: Iterable[UUID]) -> Collection[UUID]:
-    return sorted(set(wallet_ids))
+    # By whole numbers, whose order is that of the ids and which compare many times faster.
+    return [UUID(int=number) for number in sorted({wallet_id.int for wallet_id in wallet_ids})]

@@ -1,4 +1,4 @@
-"""Hints to the gateways: messages to Channels groups, written straight to Redis in one pipeline.
+"""Hints to the gateways: messages to Channels groups, written straight to Redis in one command.
 
 A hint may be lost, doubled or late. The event log is the record; gateways find by their cursors what no hint told.
 """
@@ -28,6 +28,9 @@ PUBLIC_GROUP = "symbols"
 # A longer message would be slower than the gateway's own read from the database.
 EVENTS_PER_HINT_MAX = 200
 _PAUSE_AFTER_FAILURE_S = 1.0
+# All messages of a commit in one command: a batch of settlement has hundreds, and each command of its own costs several
+# times as much as its message.
+_PUBLISH = "for n = 1, #ARGV, 2 do redis.call('PUBLISH', ARGV[n], ARGV[n + 1]) end"
 
 _lock = Lock()
 _client: redis.Redis | None = None
@@ -81,10 +84,8 @@ def _send(messages: Iterable[tuple[str, dict[str, Any]]]) -> None:
         count("realtime_hints_skipped")
         return
     try:
-        pipeline = _redis().pipeline(transaction=False)
-        for group, message in messages:
-            pipeline.publish(group_channel(group), msgspec.msgpack.encode(message))
-        pipeline.execute()
+        told = [part for group, hint in messages for part in (group_channel(group), msgspec.msgpack.encode(hint))]
+        _redis().eval(_PUBLISH, 0, *told)
     except (redis.RedisError, OSError) as error:
         # Commits must not wait for a store that is away: the next ones skip it for a moment.
         _silent_until_s = time.monotonic() + _PAUSE_AFTER_FAILURE_S

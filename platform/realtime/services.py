@@ -101,21 +101,23 @@ def events_expire(*, before_ms: int) -> int:
 
 
 def _numbered(drafts: Sequence[EventDraft]) -> list[int]:
-    amounts = Counter(draft.user_id for draft in drafts)
-    users = sorted(amounts)
+    # By whole numbers, which hash and compare many times faster than the ids that they are.
+    numbers = [draft.user_id.int for draft in drafts]
+    amounts = Counter(numbers)
+    users = [UUID(int=number) for number in sorted(amounts)]
     if len(users) > 1:
         # An UPDATE locks rows in the order of its plan; only this statement makes the order ours.
         rows(COUNTERS_LOCK, [ids_array(users)])
-    raised = [ids_array(users), numbers_array(amounts[user] for user in users)]
-    newest: dict[UUID, int] = dict(rows(COUNTERS_RAISE, raised))
-    missing = [user for user in users if user not in newest]
+    raised = [ids_array(users), numbers_array(amounts[user.int] for user in users)]
+    newest = {user.int: seq for user, seq in rows(COUNTERS_RAISE, raised)}
+    missing = [user for user in users if user.int not in newest]
     if missing:
         raise LookupError(f"no event counter for {missing[0]}")
-    following = {user: newest[user] - amounts[user] for user in users}
+    following = {number: newest[number] - amount for number, amount in amounts.items()}
     seqs = []
-    for draft in drafts:
-        following[draft.user_id] += 1
-        seqs.append(following[draft.user_id])
+    for number in numbers:
+        following[number] += 1
+        seqs.append(following[number])
     return seqs
 
 
