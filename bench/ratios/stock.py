@@ -83,7 +83,8 @@ SELECT {id_sql("user", "n")}, 0, 0 FROM generate_series(%(first)s::int, %(last)s
 _ORDERS = f"""
 WITH drawn AS MATERIALIZED (
     SELECT n, gen_random_uuid() AS id, %(first)s::bigint + (n::bigint * 7919) %% %(users)s::bigint AS u,
-           (%(ids)s::int[])[1 + n %% {SYMBOLS}] AS symbol_id, (%(codes)s::text[])[1 + n %% {SYMBOLS}] AS symbol,
+           (%(ids)s::int[])[1 + n %% %(markets)s::int] AS symbol_id,
+           (%(codes)s::text[])[1 + n %% %(markets)s::int] AS symbol,
            n %% 2 = 0 AS up, %(accepted_ms)s::bigint + (n::bigint * 31) %% {SPREAD_MS} AS accepted,
            %(expires_ms)s::bigint + (n::bigint * 97) %% %(spread_ms)s::bigint AS expires
     FROM generate_series(0, %(count)s::int - 1) AS n
@@ -139,7 +140,7 @@ class Stock:
     _pools: int = 0
 
     @classmethod
-    def filled(cls, owner_url: str) -> Stock:
+    def filled(cls, owner_url: str, *, symbols: int = SYMBOLS) -> Stock:
         """Fill an empty database."""
         stock = cls(owner_url)
         for prefix, feed, found in (
@@ -147,7 +148,7 @@ class Stock:
             ("T", "simulator", stock.moving),
             ("S", "script", stock.fed),
         ):
-            for number in range(SYMBOLS):
+            for number in range(symbols):
                 symbol = symbol_add(
                     NewSymbol(
                         code=f"{prefix}{number:02}",
@@ -209,6 +210,7 @@ class Stock:
                 "first": first_user,
                 "ids": list(market.values()),
                 "codes": list(market),
+                "markets": len(market),
                 "first_ms": self.first_ms,
                 "accepted_ms": self.filled_ms - ACCEPTED_MS,
                 "expires_ms": self.filled_ms - EXPIRED_MS if expires_ms is None else expires_ms,
