@@ -73,10 +73,8 @@ def _places_alike(filled: Stock) -> None:
     asked = {"client_order_id": "b", "symbol": "P00", "direction": "up", "stake": Decimal("1.00"), "duration_s": 60}
     order_placed(User.objects.get(pk=id_of("user", 2)), asked | {"ledger": "demo"})
 
+    found = Order.objects.filter(client_order_id__in=["a", "b"]).order_by("client_order_id")
+    first, second = ({field.name: getattr(one, field.name) for field in Order._meta.fields} for one in found)
     own = ("id", "client_order_id", "user_id", "wallet_id", "accepted_at_ms", "expires_at_ms", "entered_at_ms")
-    rows: list[dict[str, object]] = list(
-        Order.objects.filter(client_order_id__in=["a", "b"]).order_by("client_order_id").values()
-    )  # type: ignore[arg-type]
-    first, second = rows
     differing = {name for name in first if name not in own and first[name] != second[name]}
     assert differing <= {"asked", "source", "balance_after"}
