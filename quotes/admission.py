@@ -13,6 +13,7 @@ from django.db import connection, transaction
 
 from kernel import db
 from kernel.clock import DB_NOW_MS_SQL, rfc3339
+from kernel.failpoints import reach
 from kernel.metrics import count
 from kernel.money import format_scaled
 from quotes import statements
@@ -98,6 +99,7 @@ def ticks_admit(
     """
     with transaction.atomic(durable=True):
         heads = _heads_locked(batch)
+        reach("ticks.heads_locked")
         timely, revised = _revised_refused(batch, logs)
         _seqs_compare(timely, heads, logs)
         results = {}
@@ -112,17 +114,23 @@ def ticks_admit(
             )
             results[symbol_id].refused += revised[symbol_id]
         _ticks_copy(results, logs)
+        reach("ticks.copied")
         _candles_write(results, logs)
+        reach("ticks.candles_written")
         _heads_write(results, heads, heartbeat_ms)
+        reach("ticks.heads_written")
         told = {key: Admission(heads[key], refused=revised[key]) for key in revised.keys() - results.keys()} | results
         refusals_record(
             [(logs[symbol_id].terms.feed, tick) for symbol_id, result in told.items() for tick in result.refused]
         )
         if any(result.admitted for result in results.values()):
             db.run("NOTIFY watermark")
+        reach("ticks.written")
+    reach("ticks.committed")
     for symbol_id, result in results.items():
         logs[symbol_id].seq = result.head.seq
     _publish(results, logs)
+    reach("ticks.published")
     return AdmittedBatch(told)
 
 
@@ -251,6 +259,7 @@ def watermarks_raise_to_expiry(*, targets: Mapping[int, int]) -> int:
     """
     with transaction.atomic(durable=True):
         heads = {row[0]: Head(*row[1:]) for row in db.rows(statements.HEADS_LOCK, {"ids": sorted(targets)})}
+        reach("fence.heads_locked")
         clock = db.row(f"SELECT {DB_NOW_MS_SQL}")
         assert clock is not None
         raised = {
@@ -264,6 +273,7 @@ def watermarks_raise_to_expiry(*, targets: Mapping[int, int]) -> int:
                 {"ids": list(raised), "watermarks": [head.watermark_ms for head in raised.values()]},
             )
             raises_write(raised, RaiseCause.SETTLEMENT)
+            reach("fence.written")
     return len(raised)
 
 
@@ -276,6 +286,7 @@ def heartbeats_record(*, heartbeats: Mapping[int, int]) -> None:
         statements.HEARTBEATS_WRITE,
         {"ids": ids, "heartbeats": [heartbeats[key] for key in ids], "grace_ms": ADMISSION.grace_ms},
     )
+    reach("heartbeats.recorded")
 
 
 def refusals_record(refused: Iterable[tuple[str, RefusedTick]]) -> None:

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from kernel import db
 from kernel.clock import DB_NOW_MS_SQL
+from kernel.failpoints import reach
 from quotes.adapters.upstream import Declaration
 from quotes.admission import LeadershipLostError, SymbolLog
 
@@ -56,6 +57,7 @@ def declarations_store(*, declared: Mapping[int, Sequence[Declaration]], logs: M
     stored = 0
     with transaction.atomic(durable=True):
         heads = {row[0]: row[1:] for row in db.rows(_HEADS_LOCK, ids)}
+        reach("declare.heads_locked")
         for symbol_id, revision, now_ms, newest_ms in db.rows(_STANDING, ids):
             seq, watermark_ms, closed = heads[symbol_id]
             mine = logs[symbol_id]
@@ -69,6 +71,10 @@ def declarations_store(*, declared: Mapping[int, Sequence[Declaration]], logs: M
                 _store(symbol_id, word, least_ms)
                 log.info("market_declared", symbol=mine.terms.code, closed=word.closed, at_ms=least_ms)
                 stored += 1
+        if stored:
+            reach("declare.stored")
+    if stored:
+        reach("declare.committed")
     return stored
 
 

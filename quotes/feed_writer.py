@@ -15,6 +15,7 @@ from django.db import connection
 
 from kernel import db
 from kernel.clock import DB_NOW_MS_SQL
+from kernel.failpoints import reach
 from quotes.adapters.upstream import Declaration, Wanted
 from quotes.admission import SymbolLog, SymbolTerms, heartbeats_record, refusals_record, ticks_admit
 from quotes.declarations import declarations_store
@@ -127,6 +128,7 @@ class FeedWriter:
         self._logs, self._routes, self.wanted = {}, {}, {}
         self._clock_sane = None
         self._symbols_read()
+        reach("feed.leads")
         log.info("feed_leads", feed=self._feed.name, symbols=len(self._logs))
         return True
 
@@ -136,6 +138,7 @@ class FeedWriter:
         :raises LeadershipLostError: when another parser has written, or the session that held the lock is gone
         """
         self._leadership_require()
+        reach("ticks.received")
         # A market that is closed or not to be trusted any more is so before the ticks that came with the news.
         self._clock_tell(cargo.clock_sane)
         self._declare(cargo.declared)

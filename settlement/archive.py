@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from kernel import db
+from kernel.failpoints import reach
 from kernel.jobs import HOUR_MS
 from quotes.models import TickArchive
 from quotes.public_archives import public_day_done, public_day_write
@@ -118,8 +119,10 @@ def _days_to_drop(now_ms: int) -> Iterable[TickArchive]:
 def _day_archive(day: date, now_ms: int) -> None:
     path = day_path(day)
     _table_write(f"quotes_watermark_raise_{day:%Y%m%d}", _RAISES, _raises_path(day))
+    reach("archive.raises_written")
     rows = _table_write(f"quotes_tick_{day:%Y%m%d}", _COLUMNS, path)
     _verify(day, path)
+    reach("archive.file_written")
     TickArchive.objects.create(
         day=day,
         path=str(path.relative_to(_root())),
@@ -127,6 +130,7 @@ def _day_archive(day: date, now_ms: int) -> None:
         sha256=_sha256(path),
         archived_at_ms=now_ms,
     )
+    reach("archive.recorded")
     log.info("ticks_archived", day=str(day), rows=rows)
 
 
@@ -177,6 +181,8 @@ def _day_drop(day: date) -> bool:
     whole_file(day)
     with transaction.atomic(durable=True):
         found = db.row("SELECT quotes_partition_drop(%(day)s)", {"day": day})
+        reach("archive.dropped")
+    reach("archive.drop_committed")
     dropped = bool(found and found[0])
     log.info("ticks_dropped" if dropped else "ticks_still_needed", day=str(day))
     return dropped

@@ -8,6 +8,7 @@ from django.db import transaction
 
 from kernel import db
 from kernel.clock import rfc3339
+from kernel.failpoints import reach
 from kernel.jobs import MINUTE_MS, database_now_ms, job_once
 from quotes.models import Symbol
 from quotes.payouts import PAYOUT_1, WeighedOrder, recalculated
@@ -39,11 +40,13 @@ def payouts_recalculate(*, now_ms: int) -> int:
     """
     # Whoever edits terms waits: a payout that was reckoned with old bounds could break the new ones.
     symbols = list(Symbol.objects.select_for_update(no_key=True).order_by("pk"))
+    reach("payouts.locked")
     window = {"from_ms": now_ms - PAYOUT_1.window_ms, "to_ms": now_ms}
     orders: dict[int, list[WeighedOrder]] = defaultdict(list)
     for symbol_id, user_id, stake, won in db.rows(_WINDOW, window):
         orders[symbol_id].append((user_id, stake, won))
     changed = sum(_moved(symbol, orders[symbol.pk], window) for symbol in symbols)
+    reach("payouts.moved")
     db.run(_EXPIRED, {"from_ms": window["from_ms"]})
     return changed
 

@@ -23,6 +23,7 @@ from django.db import transaction
 
 from kernel import db
 from kernel.errors import Problem
+from kernel.failpoints import reach
 from kernel.money import format_minor, format_scaled
 from quotes.errors import symbol_unknown
 from quotes.models import Incident, Symbol
@@ -84,8 +85,11 @@ def revisions_activate() -> int:
     for symbol_id, number, fence_xid in db.rows(_WAITING):
         if fence_xid is None:
             _fence(symbol_id, number)
+            reach("revise.fenced")
         if _has_run_out(symbol_id, number):
+            reach("revise.run_out")
             activated += _activated(symbol_id, number)
+            reach("revise.committed")
     return activated
 
 
@@ -117,7 +121,9 @@ def revision_emergency_approve(*, code: str, number: int, by_id: UUID) -> Incide
     since_ms = revision_since(locked)
     incident = _incident(locked, since_ms)
     revision_put_in_force(locked, since_ms=since_ms, approved_by_id=by_id)
+    reach("emergency.in_force")
     incident.save(force_insert=True)
+    reach("emergency.published")
     log.warning("emergency_revision", symbol=code, number=number, by=str(by_id), orders=incident.orders)
     return incident
 
@@ -140,6 +146,7 @@ def _activated(symbol_id: int, number: int) -> bool:
     if locked is None:
         return False
     revision_put_in_force(locked, since_ms=revision_since(locked))
+    reach("revise.in_force")
     return True
 
 

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 
 from kernel import db
 from kernel.facts import facts_enqueue
+from kernel.failpoints import reach
 from kernel.metrics import count
 from ledger.domain import (
     AccountKind,
@@ -54,7 +55,10 @@ def watermarks_raise_overdue() -> int:
     :return: how many symbols were raised
     """
     targets = dict(db.rows(statements.OVERDUE, {"grace_ms": ADMISSION.grace_ms}))
-    return watermarks_raise_to_expiry(targets=targets) if targets else 0
+    raised = watermarks_raise_to_expiry(targets=targets) if targets else 0
+    if raised:
+        reach("fence.committed")
+    return raised
 
 
 class BatchFailedError(Exception):
@@ -83,9 +87,15 @@ def orders_enter(*, limit: int, skip: Sequence[UUID] = (), held: HeldClock | Non
             claimed += [order_of(row) for row in rows]
             ticks = [tick_of(row[1 + ORDER_WIDTH :]) for row in rows]
             entries = [entry(terms=order.entry_terms, tick=tick) for order, tick in zip(claimed, ticks, strict=True)]
-            return _entered(claimed, entries, held) if claimed else 0
+            if claimed:
+                reach("enter.claimed")
+                _entered(claimed, entries, held)
+                reach("enter.written")
     except _DEFECTS as error:
         raise BatchFailedError([order.id for order in claimed]) from error
+    if claimed:
+        reach("enter.committed")
+    return len(claimed)
 
 
 def orders_settle(*, limit: int, skip: Sequence[UUID] = (), held: HeldClock | None = None) -> int:
@@ -103,16 +113,22 @@ def orders_settle(*, limit: int, skip: Sequence[UUID] = (), held: HeldClock | No
         with transaction.atomic(durable=True):
             rows = db.rows(statements.CLAIM, {"limit": limit, "skip": list(skip)})
             claimed += [order_of(row) for row in rows]
+            if claimed:
+                reach("settle.claimed")
             windows = _windows(claimed)
             decided = [
                 outcome(terms=order.terms, evidence=evidence_of(row, windows.get(order.id)))
                 for order, row in zip(claimed, rows, strict=True)
             ]
             if claimed:
+                reach("settle.decided")
                 events_append(_settled(claimed, decided, held))
-            return len(claimed)
+                reach("settle.written")
     except _DEFECTS as error:
         raise BatchFailedError([order.id for order in claimed]) from error
+    if claimed:
+        reach("settle.committed")
+    return len(claimed)
 
 
 def _windows(claimed: Sequence[ClaimedOrder]) -> Mapping[UUID, tuple[Sequence[int], Sequence[int]]]:
@@ -123,7 +139,7 @@ def _windows(claimed: Sequence[ClaimedOrder]) -> Mapping[UUID, tuple[Sequence[in
     return {row[0]: (row[1], row[2]) for row in db.rows(statements.window_sql(), {"ids": ids})}
 
 
-def _entered(claimed: Sequence[ClaimedOrder], entries: Sequence[Entry], held: HeldClock | None) -> int:
+def _entered(claimed: Sequence[ClaimedOrder], entries: Sequence[Entry], held: HeldClock | None) -> None:
     """Write the entries of a batch: opened orders go on, refunded ones are closed."""
     pairs = [(order.entered(made.tick), made) for order, made in zip(claimed, entries, strict=True)]
     opened = [(order, made.tick) for order, made in pairs if made.tick is not None]
@@ -139,6 +155,7 @@ def _entered(claimed: Sequence[ClaimedOrder], entries: Sequence[Entry], held: He
             },
         )
         assert written == len(opened), "a claimed order changed under its lock"
+        reach("enter.entries_written")
     going_on = [order for order, made in pairs if made.refund is None]
     refunded = [(order, made.refund) for order, made in pairs if made.refund is not None]
     drafts = _opened_events(going_on)
@@ -149,7 +166,6 @@ def _entered(claimed: Sequence[ClaimedOrder], entries: Sequence[Entry], held: He
         drafts += _settled([order for order, _ in refunded], ends, held)
     events_append(drafts)
     count("orders_entered", len(going_on))
-    return len(claimed)
 
 
 def _refund(order: ClaimedOrder, reason: Refund) -> Outcome:
@@ -176,6 +192,7 @@ def _settled(claimed: Sequence[ClaimedOrder], outcomes: Sequence[Outcome], held:
         held.lock()
         transaction.on_commit(held.release)
     wallets_lock(order.wallet_id for order in claimed)
+    reach("settle.wallets_locked")
     wallets = wallet_states(order.wallet_id for order in claimed)
     balances = {wallet_id: state.wallet.balance for wallet_id, state in wallets.items()}
     settled = []
@@ -184,8 +201,11 @@ def _settled(claimed: Sequence[ClaimedOrder], outcomes: Sequence[Outcome], held:
         settled.append(SettledOrder(order, decided, balances[order.wallet_id]))
     drafts = [draft for one in settled for draft in transfers_of(one, wallets[one.order.wallet_id])]
     transfers_post(wallets=wallets, drafts=drafts, at_ms=now_ms)
+    reach("settle.transfers_posted")
     _orders_write(settled, now_ms)
+    reach("settle.orders_written")
     facts_enqueue("order.settled", [order.id for order in claimed])
+    reach("settle.facts_queued")
     for one in settled:
         count("orders_settled", state=one.outcome.state.value)
     return _settled_events(settled, wallets, now_ms)

@@ -16,6 +16,7 @@ from accounts.callers import Caller
 from accounts.domain import ledger_of
 from kernel import db
 from kernel.errors import Problem
+from kernel.failpoints import reach
 from kernel.ids import uuid7
 from kernel.metrics import count
 from kernel.money import AmountPrecisionError, parse_amount
@@ -69,6 +70,7 @@ def order_place(*, caller: Caller, ticket: Ticket, arrived_ns: int | None = None
     try:
         with transaction.atomic(durable=True):
             placed = _placed(caller, ticket, arrived_ns)
+            reach("place.written")
     except OperationalError as error:
         if isinstance(error.__cause__, LockNotAvailable | DeadlockDetected):
             refusal_count(caller, ticket, "order.busy")
@@ -77,13 +79,16 @@ def order_place(*, caller: Caller, ticket: Ticket, arrived_ns: int | None = None
     except Problem as problem:
         refusal_count(caller, ticket, problem.code)
         raise
+    reach("place.answering")
     count("orders_repeated" if placed.repeated else "orders_placed")
     return placed
 
 
 def _placed(caller: Caller, ticket: Ticket, arrived_ns: int) -> PlacedOrder:
     wallet_id = _wallet_locked(caller, ticket)
+    reach("place.wallet_locked")
     facts = _facts(caller, ticket, wallet_id)
+    reach("place.facts_read")
     asked = _asked(ticket)
     if facts.repeated_id is not None:
         stored = Order.objects.get(pk=facts.repeated_id)
@@ -99,6 +104,7 @@ def _placed(caller: Caller, ticket: Ticket, arrived_ns: int) -> PlacedOrder:
         use=_limit_use(caller, facts),
         now_ms=facts.now_ms,
     )
+    reach("place.admitted")
     return PlacedOrder(_written(caller, ticket, facts.wallet, terms, asked, arrived_ns), repeated=False)
 
 

@@ -16,6 +16,7 @@ from django.db import transaction
 
 from kernel import db
 from kernel.clock import DB_NOW_MS_SQL
+from kernel.failpoints import reach
 from kernel.metrics import count
 
 log = structlog.get_logger(__name__)
@@ -158,8 +159,11 @@ def _next_applied() -> bool:
             claimed = _claimed()
             if claimed is None:
                 return False
+            reach("facts.claimed")
             _handlers[claimed.fact, claimed.subscriber](claimed.references)
+            reach("facts.applied")
             db.run(_DELETE, {"id": claimed.id})
+            reach("facts.deleted")
     except Exception as error:
         # Whatever a handler raises concerns its batch alone. A database that is away fails here again, and the
         # caller hears of it.
@@ -167,6 +171,7 @@ def _next_applied() -> bool:
             raise
         _put_off(claimed, error)
         return True
+    reach("facts.committed")
     count("facts_applied", fact=claimed.fact, subscriber=claimed.subscriber)
     return True
 

@@ -12,6 +12,7 @@ from django.db import transaction
 
 from kernel import db
 from kernel.clock import DB_NOW_MS_SQL
+from kernel.failpoints import reach
 from kernel.metrics import count
 
 log = structlog.get_logger(__name__)
@@ -86,7 +87,12 @@ def _in_one_transaction(run: dict[str, object], work: Work) -> bool:
         # Its claims are visible with their outcome only; none is ever left unfinished.
         if not _claimed(run, takeover_ms=0):
             return False
-        _finished(run, work())
+        reach("job.claimed")
+        detail = work()
+        reach("job.worked")
+        _finished(run, detail)
+        reach("job.finished")
+    reach("job.committed")
     return True
 
 
@@ -94,7 +100,9 @@ def _in_steps(run: dict[str, object], work: Work, takeover_ms: int) -> bool:
     with transaction.atomic(durable=True):
         if not _claimed(run, takeover_ms=takeover_ms):
             return False
+    reach("job.steps_claimed")
     detail = work()
+    reach("job.steps_worked")
     with transaction.atomic(durable=True):
         _finished(run, detail)
     return True

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts.models import User
+from kernel.failpoints import reach
 from ledger import errors
 from ledger.domain import (
     REAL,
@@ -86,7 +87,8 @@ def adjustment_approve(
     if not seen_hash == bytes(asked.payload_hash) == now_hash:
         raise errors.adjustment_changed()
     _decide(asked, RequestState.APPROVED, approver_id, decision_note, now_ms)
-    return adjustment_post(
+    reach("adjustment.decided")
+    moved = adjustment_post(
         Adjustment(
             id=asked.id,
             account_id=asked.account_id,
@@ -97,6 +99,8 @@ def adjustment_approve(
             request=asked,
         )
     )
+    reach("adjustment.posted")
+    return moved
 
 
 @transaction.atomic

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from django.db import transaction
 
 from kernel import db
+from kernel.failpoints import reach
 from ledger import statements
 
 DAY_MS = 86_400_000
@@ -50,7 +51,11 @@ def checkpoint_make(*, now_ms: int) -> ClosedDay | None:
     day = _EPOCH + timedelta(days=until_ms // DAY_MS - 1)
     span = {"from_ms": from_ms, "until_ms": until_ms, "day": day, "made_at_ms": now_ms}
     db.run(f"SET LOCAL statement_timeout = {_WITHIN_MS}")
-    return ClosedDay(day, db.run(statements.CHECKPOINTS_GUARDED, span), db.run(statements.CHECKPOINTS_HOUSE, span))
+    users = db.run(statements.CHECKPOINTS_GUARDED, span)
+    reach("checkpoint.users_written")
+    house = db.run(statements.CHECKPOINTS_HOUSE, span)
+    reach("checkpoint.house_written")
+    return ClosedDay(day, users, house)
 
 
 def checked_until_ms() -> int:

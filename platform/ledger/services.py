@@ -11,6 +11,7 @@ from django.db import transaction
 
 from kernel import db
 from kernel.clock import DB_NOW_MS_SQL
+from kernel.failpoints import reach
 from kernel.ids import uuid7
 from kernel.money import DEFAULT_CURRENCY
 from ledger import errors, hooks, statements
@@ -121,6 +122,7 @@ def wallets_open(*, user_id: UUID) -> None:
         Account.objects.bulk_create([stakes])
         if book == DEMO:
             _demo_set(wallet_id=wallet.id, reference=wallet.id, family=Family.DEMO_GRANT)
+    reach("wallets.opened")
 
 
 @transaction.atomic
@@ -200,6 +202,7 @@ def _post_and_tell(wallets: dict[UUID, WalletState], draft: TransferDraft) -> No
     """Post one transfer of one wallet and tell the layers above, event counters last."""
     at_ms = _now_ms()
     transfers_post(wallets=wallets, drafts=[draft], at_ms=at_ms)
+    reach("ledger.posted")
     (state,) = wallets.values()
     hooks.balance_changed(
         hooks.BalanceChanged(

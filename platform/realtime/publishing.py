@@ -19,6 +19,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from accounts.domain import ledger_of
+from kernel.failpoints import reach
 from kernel.metrics import count
 from realtime.events import EventDraft
 
@@ -51,6 +52,7 @@ def group_channel(group: str) -> str:
 
 def events_publish(numbered: Sequence[tuple[int, EventDraft]]) -> None:
     """Send committed events to their users' groups."""
+    reach("events.committed")
     groups: dict[str, list[tuple[int, EventDraft]]] = {}
     for seq, draft in numbered:
         groups.setdefault(account_group(draft.user_id, ledger_of(draft.book)), []).append((seq, draft))

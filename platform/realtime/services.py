@@ -12,6 +12,7 @@ from django.db import transaction
 
 from kernel.clock import rfc3339
 from kernel.db import ids_array, numbers_array, require_transaction, rows, run, words_array
+from kernel.failpoints import reach
 from realtime import publishing
 from realtime.events import EventDraft
 from realtime.statements import (
@@ -97,7 +98,10 @@ def events_expire(*, before_ms: int) -> int:
     if not users:
         return 0
     run(FLOORS_RAISE, [before_ms, users])
-    return run(EVENTS_DELETE, [users])
+    reach("events.floors_raised")
+    deleted = run(EVENTS_DELETE, [users])
+    reach("events.deleted")
+    return deleted
 
 
 def _numbered(drafts: Sequence[EventDraft]) -> list[int]:

@@ -9,6 +9,8 @@ if not SECRET_KEY or SECRET_KEY.startswith("development-only") or len(SECRET_KEY
     raise ImproperlyConfigured("SECRET_KEY must be set to a secret of at least 32 characters")
 if env.bool("DEBUG", False):
     raise ImproperlyConfigured("DEBUG must not be set in production")
+if env.str("FAILPOINT", ""):
+    raise ImproperlyConfigured("FAILPOINT must not be set in production")
 if not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS:
     raise ImproperlyConfigured("ALLOWED_HOSTS must name the platform's hosts, without a wildcard")
 

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 
 from kernel.clock import wall_ms
 from kernel.errors import Problem
+from kernel.failpoints import reach
 from kernel.http.problems import problem_response
 from kernel.models import IdempotencyKey
 
@@ -45,10 +46,14 @@ def answer_once(request: HttpRequest, *, user_id: UUID, perform: Callable[[], Ht
         if stored.status is not None:
             return _replayed(stored, digest)
         assert claimed
+        reach("idempotency.claimed")
         response = _performed(request, perform)
+        reach("idempotency.performed")
         stored.status, stored.body = response.status_code, bytes(response.content)
         stored.content_type = response["Content-Type"]
         stored.save(update_fields=["status", "body", "content_type"])
+        reach("idempotency.stored")
+    reach("idempotency.committed")
     return response
 
 
