@@ -245,11 +245,23 @@ class Deriv:
 
 
 class Upstream:
-    """One source: its prices, its connections and its bad moments."""
+    """One source: its prices, its connections and its bad moments.
 
-    def __init__(self, name: str, dialect: Dialect, levels: Mapping[str, tuple[str, int]], rng: random.Random) -> None:
+    :param calm: it has no bad moments of its own accord
+    """
+
+    def __init__(
+        self,
+        name: str,
+        dialect: Dialect,
+        levels: Mapping[str, tuple[str, int]],
+        rng: random.Random,
+        *,
+        calm: bool = False,
+    ) -> None:
         self.name = name
         self.faults: Counter[str] = Counter()
+        self._calm = calm
         self._dialect = dialect
         self._rng = rng
         self._walks = {source: Walk(Decimal(level), scale, rng) for source, (level, scale) in levels.items()}
@@ -263,7 +275,8 @@ class Upstream:
         options: dict[str, Any] = {"compression": None, "ping_interval": None, "process_request": self._refused}
         async with serve(self._serve, "127.0.0.1", 0, **options) as server:
             port = next(iter(server.sockets)).getsockname()[1]
-            tasks = [asyncio.create_task(run()) for run in (self._prices, self._heartbeats, self._bad_moments)]
+            lives = (self._prices, self._heartbeats, *(() if self._calm else (self._bad_moments,)))
+            tasks = [asyncio.create_task(live()) for live in lives]
             try:
                 yield f"ws://127.0.0.1:{port}{path}"
             finally:
@@ -355,12 +368,15 @@ class Upstream:
         if not self._dialect.closing(closed=True):
             return
         self.faults[f"{self.name} closures"] += 1
-        for closed in (True, False):
-            self._closed = closed
-            for session in list(self._sessions):
-                await self._tell(session, self._dialect.closing(closed=closed))
-            if closed:
-                await asyncio.sleep(self._rng.uniform(3.0, 12.0))
+        await self.declare(closed=True)
+        await asyncio.sleep(self._rng.uniform(3.0, 12.0))
+        await self.declare(closed=False)
+
+    async def declare(self, *, closed: bool) -> None:
+        """Say that the markets are closed or open, to all connections and to those that come."""
+        self._closed = closed
+        for session in list(self._sessions):
+            await self._tell(session, self._dialect.closing(closed=closed))
 
     def _abort(self) -> None:
         for session in list(self._sessions):
