@@ -49,7 +49,8 @@ def _ran(options: Options) -> Document:
             return await asyncio.open_unix_connection(platform.database_socket)
 
         behind = Proxy(database)
-        sources.enter(behind.serving())
+        # The web process always goes this way, so that its network can fail at any time.
+        platform.overrides["web"] = {"DATABASE_URL": platform.database_url(sources.enter(behind.serving()))}
         world = World(platform, sources, upstream, feed, behind, options.seed)
         document = Run(options, world).document()
         report_write(document, result)
@@ -73,7 +74,7 @@ def _sources(stack: ExitStack, options: Options) -> tuple[Sources, Upstream, Pro
     return sources, upstream, feed, f"ws://127.0.0.1:{sources.enter(feed.serving())}/v2"
 
 
-def _interrupted(number: int, frame: FrameType | None) -> None:
+def _interrupted(_: int, __: FrameType | None) -> None:
     raise InterruptedRun
 
 

@@ -108,6 +108,11 @@ def due(at_ms: int) -> int:
     return _count(_DUE, {"at_ms": at_ms})
 
 
+def facts_applied(at_ms: int) -> bool:
+    """Whether every fact of before an instant is applied."""
+    return _count("SELECT count(*) FROM kernel_fact_batch WHERE at_ms <= %(at_ms)s", {"at_ms": at_ms}) == 0
+
+
 def open_orders() -> int:
     """Return how many orders are open."""
     return _count("SELECT count(*) FROM trading_order_open", {})
@@ -133,7 +138,7 @@ def patient(work: Callable[[], int], *, within_s: float) -> int:
             connection.close()
             if time.monotonic() > until_s:
                 raise
-            time.sleep(0.05)
+            time.sleep(0.1)
 
 
 def _count(sql: str, params: Mapping[str, object]) -> int:

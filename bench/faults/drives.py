@@ -17,7 +17,6 @@ from uuid import UUID, uuid4
 import httpx
 from django.db import connection, transaction
 
-from accounts.services import user_create
 from bench.faults.world import World
 from kernel import db
 from kernel.clock import wall_ms
@@ -31,7 +30,7 @@ from quotes.domain import ADMISSION
 from quotes.models import Incident, Symbol, SymbolRevision, TickArchive
 from quotes.revisions import revision_request, revision_terms
 from realtime.events import EventDraft
-from realtime.services import events_append
+from realtime.services import event_counter_open, events_append
 from settlement.archive import ArchiveDamagedError, whole_file
 
 Check = Callable[[], list[str]]
@@ -91,9 +90,9 @@ def _silence(world: World) -> Iterator[Check]:
     """Stop the parser for longer than the grace, again and again: only the fence can close what expires."""
 
     def stop_a_while() -> None:
-        world.platform.signal("parser", signal.SIGSTOP)
+        world.platform.send("parser", signal.SIGSTOP)
         time.sleep(ADMISSION.grace_ms / 1000 + 4)
-        world.platform.signal("parser", signal.SIGCONT)
+        world.platform.send("parser", signal.SIGCONT)
         time.sleep(2)
 
     stopping, thread = _repeated(stop_a_while, 0)
@@ -266,12 +265,13 @@ def _payouts(_: World, __: int) -> tuple[dict[str, Any], Check]:
     return {}, lambda: [problem for problem in _job_done(name) if "done" not in problem]
 
 
-def _expiring(_: World, number: int) -> tuple[dict[str, Any], Check]:
-    """Give a client an event that is older than events are kept."""
+def _expiring(_: World, __: int) -> tuple[dict[str, Any], Check]:
+    """Make an event that is older than events are kept."""
     _job_freed("realtime.events_expire")
-    # A client of its own: cursors of the others must not expire.
-    user_id = user_create(email=f"expiring-{number}-{uuid4().hex}@example.com", password=None).id
+    # A counter of its own: cursors of the clients must not expire.
+    user_id = uuid4()
     with transaction.atomic():
+        event_counter_open(user_id)
         draft = EventDraft(user_id, "demo", "balance.changed", b"{}", wall_ms() - 100 * DAY_MS)
         (seq,) = events_append([draft])
 

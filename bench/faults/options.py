@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # One step of each runtime and transaction, for runs that must be short.
-SHORT = ("place.written", "settle.orders_written", "facts.applied", "ticks.candles_written", "adjustment.posted")
+SHORT = ("place.written", "settle.orders_written", "ticks.candles_written")
 SHORT_FAULTS = 2
 
 
@@ -19,7 +19,7 @@ class Options:
 
     :param minutes: the matrix is repeated until then; the first pass is always whole
     :param short: a few steps and faults only
-    :param only: the steps whose names contain this text, and the faults whose names do
+    :param only: a regular expression: the steps and the faults that it is found in
     :param result: where the report is kept as JSON
     :param page: page of the docs whose tables are written
     """
@@ -39,7 +39,7 @@ def options_parsed(arguments: Sequence[str]) -> Options:
     parser.add_argument("--minutes", type=float, default=0.0, help="repeat the matrix until then [one pass]")
     parser.add_argument("--seed", type=int, default=None, help="repeats what a run has drawn")
     parser.add_argument("--short", action="store_true", help="a few steps and faults only")
-    parser.add_argument("--only", default="", metavar="TEXT", help="steps and faults whose names contain this")
+    parser.add_argument("--only", default="", metavar="PATTERN", help="steps and faults that this is found in")
     parser.add_argument("--keep", action="store_true", help="leave the database for a look")
     parser.add_argument("--result", type=Path, metavar="JSON", help="where the report is kept as well")
     parser.add_argument("--page", type=Path, metavar="MD", help="write the tables into this page of the docs")

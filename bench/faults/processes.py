@@ -32,6 +32,7 @@ class Platform:
     """Own servers in a folder of their own, and runtimes by name. Make and use it on the main thread.
 
     Names are those of the plan; further settlement workers are ``settlement-2`` and so on.
+    ``overrides`` are settings of single runtimes, by name.
     """
 
     def __init__(self, *, durable: bool, environ: Mapping[str, str]) -> None:
@@ -49,6 +50,7 @@ class Platform:
         own = {"DATA_DIR": str(self.folder), "PORT": str(self.port), "LOG_LEVEL": "INFO", **environ}
         self.environ = {**inherited, **own, "DJANGO_SETTINGS_MODULE": "config.settings.dev"}
         self.environ = embedded.environment(self.environ, self.folder)
+        self.overrides: dict[str, dict[str, str]] = {}
         self._plan = platform_plan(port=self.port, data_dir=self.folder, development=True)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self.manage("migrate", "--verbosity", "0", as_owner=True)
@@ -88,10 +90,10 @@ class Platform:
 
     # --- runtimes ------------------------------------------------------------------------------------
 
-    def start(self, name: str, *, failpoint: str = "", environ: Mapping[str, str] | None = None) -> None:
+    def start(self, name: str, *, failpoint: str = "") -> None:
         """Start a runtime, with a failpoint where one is asked for."""
         command = [word.replace("settlement@", f"{name}@") for word in self._plan.runtimes[name.partition("-")[0]]]
-        self._processes[name] = self._spawned(name, command, failpoint, environ or {})
+        self._processes[name] = self._spawned(name, command, failpoint, self.overrides.get(name, {}))
 
     def start_command(self, name: str, arguments: tuple[str, ...], *, failpoint: str = "") -> None:
         """Start a Python program of ours beside the runtimes."""
@@ -119,7 +121,7 @@ class Platform:
                 process.kill()
                 process.wait(END_LIMIT_S)
 
-    def signal(self, name: str, number: signal.Signals) -> None:
+    def send(self, name: str, number: signal.Signals) -> None:
         """Send a signal to a runtime."""
         self._processes[name].send_signal(number)
 

@@ -26,23 +26,31 @@ def verdict(document: Mapping[str, Any]) -> list[str]:
     ]
     found += [f"while it ran: {text}" for text in document["violations"]]
     found += [f"load: {text}" for text in document["load_problems"]]
-    if document["lost"] or document["stray"] or document["doubled"]:
-        told = (document["lost"], document["stray"], document["doubled"])
-        found.append(
-            "%d acknowledged orders are lost, %d are there that nobody was told of, %d effects are double" % told
-        )
+    for name, text in _AT_THE_END.items():
+        if document[name]:
+            found.append(f"{document[name]} {text}")
     for name, check in document["checks"].items():
         if check["code"] != 0:
             found.append(f"{name} ended with code {check['code']}: {check['said']}")
     return found
 
 
+_AT_THE_END = {
+    "lost": "acknowledged orders are lost",
+    "stray": "orders are there that nobody was told of",
+    "doubled": "effects are double",
+}
+
+
 def report_text(document: Mapping[str, Any]) -> str:
     """Return the report as plain tables."""
-    lines = [
+    title = (
         f"faults: seed {document['seed']}, {document['seconds']} s, {document['orders']} orders acknowledged,"
         f" {document['retries']} requests sent again, {document['snapshots']} snapshots read,"
-        f" invariants checked {document['invariants']} times",
+        f" invariants checked {document['invariants']} times"
+    )
+    lines = [
+        title,
         "",
         *_columns(_ROW_TITLES, [_row_cells(row) for row in document["rows"]]),
         "",
@@ -68,12 +76,14 @@ def page_tables(document: Mapping[str, Any]) -> str:
         runtime: max(row["recovery_ms_worst"] for row in rows if row["runtime"] == runtime)
         for runtime in dict.fromkeys(row["runtime"] for row in rows)
     }
-    lines = [
+    title = (
         f"Last run: seed {document['seed']}, {kills} kills at {len(rows)} steps in {document['seconds']} s,"
-        f" {document['orders']} orders acknowledged, {document['snapshots']} snapshots read.",
-        "",
-        f"Violations {sum(row['violations'] for row in rows)}, lost acknowledged orders {document['lost']},"
-        f" double effects {document['doubled']}.",
+        f" {document['orders']} orders acknowledged, {document['snapshots']} snapshots read."
+        f" Violations {sum(row['violations'] for row in rows)}, lost acknowledged orders {document['lost']},"
+        f" double effects {document['doubled']}."
+    )
+    lines = [
+        title,
         "",
         *_table(("runtime", "worst time to recover, ms"), [(name, str(ms)) for name, ms in worst.items()]),
         "",

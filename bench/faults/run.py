@@ -130,13 +130,13 @@ def _chosen_steps(options: Options) -> list[tuple[str, str]]:
     every = steps()
     if options.short:
         return [step for step in every if step[0] in SHORT]
-    return [step for step in every if options.only in step[0]]
+    return [step for step in every if re.search(options.only, f"{step[0]} {step[1]}")]
 
 
 def _chosen_faults(options: Options) -> Sequence[Scenario]:
     if options.short:
         return SCENARIOS[:SHORT_FAULTS]
-    return [one for one in SCENARIOS if options.only in f"{one[0]} {one[2].__name__}"]
+    return [one for one in SCENARIOS if re.search(options.only, f"{one[0]} {one[2].__name__}")]
 
 
 def _said(printed: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -150,7 +150,8 @@ def database_sessions_end(world: World) -> Figures:
 
 def database_exhausted(world: World) -> Figures:
     """Somebody takes all connections that there are while the workers start anew."""
-    platform, taken = world.platform, []
+    platform = world.platform
+    taken: list[psycopg.Connection[Any]] = []
     platform.kill("web", *WORKERS)
     url = platform.environ["DATABASE_URL"]
     try:
@@ -187,50 +188,30 @@ def wallets_locked(world: World) -> Figures:
 # --- networks --------------------------------------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def _web_behind_proxy(world: World) -> Iterator[None]:
-    """Let the web process reach its database through the proxy."""
-    platform = world.platform
-    platform.kill("web")
-    platform.start("web", environ={"DATABASE_URL": platform.database_url(world.database.port)})
-    try:
-        _again(world, time.monotonic())
-        yield
-    finally:
-        platform.kill("web")
-        platform.start("web")
-        _again(world, time.monotonic())
-
-
 def commits_unknown(world: World) -> Figures:
     """The reply to a COMMIT never comes: the client asks again and gets the one order."""
-    with _web_behind_proxy(world):
-        spoiling, before = world.database.spoiling, world.database.commits_cut
-        retries = world.traffic.seen.retries
-        for _ in range(10):
-            spoiling.commits_to_cut = 1
-            world.wait(lambda: not spoiling.commits_to_cut, 20, "no commit was cut")
-            _accepted_meanwhile(world, 0.1)
-        _again(world, time.monotonic())
-        spoiling.commits_to_cut = 0
-        cut = world.database.commits_cut - before
+    spoiling, before, retries = world.database.spoiling, world.database.commits_cut, world.traffic.seen.retries
+    for _ in range(10):
+        spoiling.commits_to_cut = 1
+        world.wait(lambda: not spoiling.commits_to_cut, 20, "no commit comes by")
+        _accepted_meanwhile(world, 0.1)
+    _again(world, time.monotonic())
+    cut = world.database.commits_cut - before
     if not cut:
-        raise FaultsError("no commit was cut")
+        raise FaultsError("no reply to a commit was lost")
     return {"commits whose reply was lost": cut, "requests sent again": world.traffic.seen.retries - retries}
 
 
 def database_network(world: World) -> Figures:
     """The way to the database is slow, breaks in the middle of a reply, and goes silent."""
-    worst = 0
-    with _web_behind_proxy(world):
-        spoiling = world.database.spoiling
-        for name, value, off in (("delay_s", 0.02, 0.0), ("cut_after_bytes", 4_000, None), ("half_open", True, False)):
-            setattr(spoiling, name, value)
-            _accepted_meanwhile(world, 2)
-            setattr(spoiling, name, off)
-            freed_s = time.monotonic()
-            world.database.cut()
-            worst = max(worst, _again(world, freed_s))
+    worst, spoiling = 0, world.database.spoiling
+    for name, value, off in (("delay_s", 0.02, 0.0), ("cut_after_bytes", 4_000, None), ("half_open", True, False)):
+        setattr(spoiling, name, value)
+        _accepted_meanwhile(world, 2)
+        setattr(spoiling, name, off)
+        freed_s = time.monotonic()
+        world.database.cut()
+        worst = max(worst, _again(world, freed_s))
     return {"faults of the network": 3, "worst recovery, ms": worst}
 
 
@@ -262,7 +243,7 @@ def parser_stopped(world: World) -> Figures:
     world.wait(lambda: platform.stopped("parser"), 60, "the parser does not stop")
     stopped_s, fenced_before = time.monotonic(), _raises(3)
     _accepted_meanwhile(world, ADMISSION.grace_ms / 1000 + 5)
-    platform.signal("parser", signal.SIGCONT)
+    platform.send("parser", signal.SIGCONT)
     continued_s = time.monotonic()
     recovery_ms = _again(world, continued_s)
     fenced = _raises(3) - fenced_before

@@ -16,8 +16,8 @@ import httpx
 from bench.soak.traders import Trader
 
 ANSWER_LIMIT_S = 60.0
-RETRY_S = 0.05
-PAUSE_S = (0.05, 0.25)
+RETRY_S = 0.1
+PAUSE_S = (0.1, 0.4)
 # Refusals that say how the market, or the load, stands at that moment; no other may come.
 EXPECTED = frozenset(
     {"market.stale", "market.closed", "market.halted", "market.close_only", "wallet.insufficient_funds"}

@@ -72,7 +72,7 @@ class World:
         for name in ("web", "parser", *WORKERS):
             self.platform.start(name)
         self.traffic = Traffic(url=self.platform.url, traders=self.traders[:CLIENTS], codes=TRADED, seed=self.seed)
-        self.snapshots = books.Reader(books.MOVING, every_s=0.1)
+        self.snapshots = books.Reader(books.MOVING, every_s=0.25)
         self.invariants = books.Reader(books.CHECKS, every_s=1.0)
         for started in (self.traffic, self.snapshots, self.invariants):
             started.start()
@@ -96,7 +96,7 @@ class World:
         while not self._asked(true):
             if time.monotonic() - begun_s > limit_s:
                 raise FaultsError(f"{problem} after {limit_s:.0f} s")
-            time.sleep(0.01)
+            time.sleep(0.03)
         return time.monotonic() - begun_s
 
     def settled(self, at_ms: int) -> bool:

@@ -58,7 +58,7 @@ def test_the_hit_that_was_asked_for_acts() -> None:
     reach = Armed("settle.claimed:2:raise,settle.decided:1:pause:1")
     reach("settle.claimed")
     reach("settle.decided")
-    with pytest.raises(FailpointError, match="settle.claimed"):
+    with pytest.raises(FailpointError, match=r"settle\.claimed"):
         reach("settle.claimed")
     reach("settle.claimed")
 
