@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 import httpx
 from django.db import connection, transaction
 
+from accounts.models import User
 from bench.faults.world import World
 from kernel import db
 from kernel.clock import wall_ms
@@ -268,9 +269,11 @@ def _payouts(_: World, __: int) -> tuple[dict[str, Any], Check]:
 def _expiring(_: World, __: int) -> tuple[dict[str, Any], Check]:
     """Make an event that is older than events are kept."""
     _job_freed("realtime.events_expire")
-    # A counter of its own: cursors of the clients must not expire.
-    user_id = uuid4()
+    # A user of its own, whose first event it is: cursors of the clients must not expire.
+    user = User(email=f"expiring-{uuid4().hex}@example.com", created_at_ms=wall_ms())
+    user_id = user.id
     with transaction.atomic():
+        user.save()
         event_counter_open(user_id)
         draft = EventDraft(user_id, "demo", "balance.changed", b"{}", wall_ms() - 100 * DAY_MS)
         (seq,) = events_append([draft])

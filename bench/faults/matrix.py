@@ -71,7 +71,7 @@ class Matrix:
         try:
             check = self._acted(row, drive) if isinstance(drive, Act) else self._killed(row, drive)
             row.problems += check()
-        except (FaultsError, TimeoutError) as error:
+        except (FaultsError, TimeoutError, *books.DATABASE_ERRORS) as error:
             row.problems.append(str(error))
             self._restored(row.runtime)
         self._judged(row, begun)

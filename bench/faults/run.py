@@ -55,7 +55,7 @@ class Run:
         world, before = self._world, len(self._world.invariants.violations) + len(self._world.snapshots.violations)
         try:
             found.figures = work(world)
-        except (FaultsError, TimeoutError) as error:
+        except (FaultsError, TimeoutError, *books.DATABASE_ERRORS) as error:
             found.problems.append(str(error))
         found.problems += (world.invariants.violations + world.snapshots.violations)[before:]
         lost = books.patient(lambda: books.lost(world.told()), within_s=FACTS_LIMIT_S)
