@@ -125,6 +125,11 @@ def ticked_after(at_ms: int) -> bool:
     return _count(sql, {"at_ms": at_ms}) > 0
 
 
+def deadlocks() -> int:
+    """Return how many deadlocks the server has met since it was started after its last crash."""
+    return _count("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()", {})
+
+
 def patient(work: Callable[[], int], *, within_s: float) -> int:
     """Ask the database until it answers.
 

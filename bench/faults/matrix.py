@@ -155,6 +155,7 @@ class Matrix:
         row.lost += books.patient(lambda: books.lost(told), within_s=RECOVERY_LIMIT_S)
         row.doubled += books.patient(books.doubled, within_s=RECOVERY_LIMIT_S)
         found = books.violated(books.CHECKS)
+        world.deadlocks_count()
         seen = world.snapshots.violations[begun[0] :] + world.invariants.violations[begun[1] :]
         row.violations += len(seen) + len(found)
         row.problems += [*seen, *(f"{name}: {count}" for name, count in found.items())]

@@ -48,8 +48,12 @@ class Proxy:
         """Serve while the block runs, and yield the port."""
         async with await asyncio.start_server(self._serve, "127.0.0.1", 0) as server:
             self.port = server.sockets[0].getsockname()[1]
-            yield self.port
-            self.cut()
+            try:
+                yield self.port
+            finally:
+                self.cut()
+                while self._links:
+                    await asyncio.sleep(0.001)
 
     def cut(self) -> None:
         """Cut all connections."""
@@ -95,6 +99,9 @@ class _Link:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
             self.cut()
+            for _, writer in (self._client, self._server):
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
 
     async def _requests(self) -> None:
         while data := await self._read(self._client):

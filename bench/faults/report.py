@@ -29,6 +29,7 @@ def verdict(document: Mapping[str, Any]) -> list[str]:
     for name, text in _AT_THE_END.items():
         if document[name]:
             found.append(f"{document[name]} {text}")
+    found += [f"no {name} at all" for name in ("orders", "snapshots") if not document[name]]
     for name, check in document["checks"].items():
         if check["code"] != 0:
             found.append(f"{name} ended with code {check['code']}: {check['said']}")
@@ -39,6 +40,7 @@ _AT_THE_END = {
     "lost": "acknowledged orders are lost",
     "stray": "orders are there that nobody was told of",
     "doubled": "effects are double",
+    "deadlocks": "deadlocks",
 }
 
 
@@ -100,9 +102,14 @@ BEGIN, END = "<!-- begin: written by `make soak` -->", "<!-- end -->"
 
 
 def page_write(document: Mapping[str, Any], path: Path) -> None:
-    """Put a run's tables between the marks of the docs' page."""
-    before, _, rest = path.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
+    """Put a run's tables between the marks of the docs' page.
+
+    :raises ValueError: when it has none
+    """
+    before, begin, rest = path.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{path} has no marks for the tables")
     path.write_text(f"{before}{BEGIN}\n{page_tables(document)}\n{END}{after}")
 
 

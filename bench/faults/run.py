@@ -57,6 +57,7 @@ class Run:
             found.figures = work(world)
         except (FaultsError, TimeoutError, *books.DATABASE_ERRORS) as error:
             found.problems.append(str(error))
+        world.deadlocks_count()
         found.problems += (world.invariants.violations + world.snapshots.violations)[before:]
         lost = books.patient(lambda: books.lost(world.told()), within_s=FACTS_LIMIT_S)
         if lost:
@@ -75,6 +76,7 @@ class Run:
         finally:
             world.platform.kill("web", "parser", "settlement", "settlement-2", "settlement-3", "settlement-4", "beat")
         self._matrix.pass_over(quiet=True)
+        world.deadlocks_count()
         return []
 
     def _checks(self) -> Document:
@@ -104,6 +106,7 @@ class Run:
             "lost": books.lost(told),
             "stray": books.stray(told.values()),
             "doubled": books.doubled(),
+            "deadlocks": world.deadlocks,
             "rows": [
                 {
                     "failpoint": row.failpoint,

@@ -51,6 +51,8 @@ class World:
     seed: int
     traders: list[Trader] = field(default_factory=list)
     staff: list[UUID] = field(default_factory=list)
+    deadlocks: int = 0
+    _deadlocks_seen: int = 0
 
     def open(self) -> None:
         """Offer symbols, sign clients up, start runtimes, load and readers, and wait until orders are accepted."""
@@ -81,6 +83,12 @@ class World:
     def rng(self, name: str) -> random.Random:
         """Return the random numbers of one part: what another part draws does not change them."""
         return random.Random(f"{self.seed}:{name}")
+
+    def deadlocks_count(self) -> None:
+        """Add the deadlocks since the last time; a crash of the server makes its own count start anew."""
+        now = books.patient(books.deadlocks, within_s=RECOVERY_LIMIT_S)
+        self.deadlocks += now - self._deadlocks_seen if now >= self._deadlocks_seen else now
+        self._deadlocks_seen = now
 
     def told(self) -> dict[str, str]:
         """Return the acknowledged orders so far: the platform's id by the client's."""
