@@ -26,13 +26,17 @@ TERMINAL_SOURCES := $(shell find terminal -path terminal/node_modules -prune -o 
 NPM_QUIET := --no-audit --no-fund --no-update-notifier --loglevel=error
 TERMINAL_LOCK := terminal/package.json terminal/package-lock.json
 
-.PHONY: help run test test-fast soak lint types fmt verifier manage setup clean bench
+# PAGE=docs/reliability.md writes its tables.
+FAULTS = $(BIN)/python -m bench.faults --minutes $(or $(MATRIX),0) $(if $(SEED),--seed $(SEED)) $(if $(PAGE),--page $(PAGE))
+
+.PHONY: help run test test-fast soak faults bench lint types fmt verifier manage setup clean
 
 help:
 	@echo 'make run        the whole platform on http://127.0.0.1:$${PORT:-8000}; Ctrl-C stops it'
 	@echo 'make test       the whole test suite, browser journeys included'
 	@echo 'make test-fast  what one runs all the time: without slow tests and journeys'
-	@echo 'make soak       10 minutes of load and faults, then every book is checked; MINUTES=60 for an hour'
+	@echo 'make soak       10 minutes of load and faults, then the kill matrix; every book is checked; MINUTES=60 for an hour'
+	@echo 'make faults     the kill matrix and the faults alone; MATRIX=10 repeats it for so many minutes'
 	@echo 'make bench      every figure beside its limit and its conventional twin; SCALE=10 with ten times the data'
 	@echo 'make lint       ruff, import-linter, migrations, eslint'
 	@echo 'make types      mypy strict, vue-tsc'
@@ -53,9 +57,13 @@ test: setup
 test-fast: setup
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not journey"
 
-# exec: so that the soak, too, can end what it has started when make is stopped.
+# exec: so that they, too, can end what they have started when make is stopped.
 soak: setup
-	@exec $(BIN)/python -m bench.soak --minutes $(or $(MINUTES),10) --rate $(or $(RATE),50) $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m bench.soak --minutes $(or $(MINUTES),10) --rate $(or $(RATE),50) $(if $(SEED),--seed $(SEED))
+	@exec $(FAULTS)
+
+faults: setup
+	@exec $(FAULTS)
 
 # exec: so that the servers end with make. WRITE=1 keeps the table under docs/benchmarks.
 bench: setup

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -97,8 +99,8 @@ def two_schedulers(world: World) -> Figures:
     platform.start("beat")
     platform.start("beat-2")
     name = "settlement.payouts_recalculate"
-    command = "from settlement.tasks import settlement_payouts_recalculate as t; [t.delay() for _ in range(32)]"
-    platform.manage("shell", "-v", "0", "-c", command)
+    sent = f"from config.celery import app; [app.send_task({name!r}) for _ in range(32)]"
+    platform.manage("shell", "-v", "0", "-c", sent)
     _accepted_meanwhile(world, 4)
     platform.kill("beat", "beat-2")
     sql = "SELECT count(*), count(DISTINCT period) FROM kernel_job_run WHERE name = %(name)s"
@@ -267,6 +269,44 @@ def _raises(cause: int) -> int:
     return int(db.rows("SELECT count(*) FROM quotes_watermark_raise WHERE cause = %(cause)s", {"cause": cause})[0][0])
 
 
+def clocks_jump(world: World) -> Figures:
+    """The wall clocks of web, parser and worker jump an hour ahead, an hour back, and run fast."""
+    platform, jumped, names = world.platform, world.platform.folder / "clock", ("web", "parser", *WORKERS)
+    # Ships with the package; the programs themselves know nothing of it.
+    package = importlib.util.find_spec("libfaketime")
+    assert package is not None
+    (library,) = Path(str(package.origin)).parent.glob("vendor/**/libfaketime.so.1")
+    faked = {
+        "LD_PRELOAD": str(library),
+        "FAKETIME_TIMESTAMP_FILE": str(jumped),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    jumped.write_text("+0\n")
+    kept, accepted = dict(platform.overrides), []
+    for name in names:
+        platform.overrides[name] = kept.get(name, {}) | faked
+    try:
+        _restarted(world, names)
+        for offset in ("+3600", "-3600", "+0", "+0 x1.2"):
+            jumped.write_text(f"{offset}\n")
+            accepted.append(_accepted_meanwhile(world, 4))
+    finally:
+        platform.overrides.clear()
+        platform.overrides.update(kept)
+        _restarted(world, names)
+    if not all(accepted):
+        raise FaultsError(f"no order was accepted after one of the jumps: {accepted}")
+    return {"jumps": len(accepted), "accepted after each": " ".join(map(str, accepted))}
+
+
+def _restarted(world: World, names: Sequence[str]) -> None:
+    world.platform.kill(*names)
+    for name in names:
+        world.platform.start(name)
+    _again(world, time.monotonic())
+
+
 def future_tick(world: World) -> Figures:
     """A source says a tick an hour ahead: it is refused, and the ones after it are admitted."""
     script = world.platform.folder / "future.csv"
@@ -298,5 +338,6 @@ SCENARIOS: tuple[Scenario, ...] = (
     ("F-08", "all connections are taken", database_exhausted),
     ("F-08", "all wallets are locked for 3 s", wallets_locked),
     ("F-09", "the way to the database is slow, cut and silent", database_network),
+    ("F-12", "wall clocks jump by an hour, and run fast", clocks_jump),
     ("F-14", "a source is connected and silent", feed_half_open),
 )
