@@ -59,7 +59,7 @@ test-fast: setup
 
 # exec: so that they, too, can end what they have started when make is stopped.
 soak: setup
-	@$(BIN)/python -m bench.soak --minutes $(or $(MINUTES),10) --rate $(or $(RATE),50) $(if $(SEED),--seed $(SEED))
+	@exec $(BIN)/python -m bench.soak --minutes $(or $(MINUTES),10) --rate $(or $(RATE),50) $(if $(SEED),--seed $(SEED))
 	@exec $(FAULTS)
 
 faults: setup

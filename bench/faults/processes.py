@@ -48,6 +48,8 @@ class Platform:
         self._servers = embedded.start(self.folder, options={} if durable else {"fsync": "off"})
         inherited = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
         own = {"DATA_DIR": str(self.folder), "PORT": str(self.port), "LOG_LEVEL": "INFO", **environ}
+        # Hundreds of processes start in a run: each module is compiled once, whatever the environment says.
+        own |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(self.folder / "bytecode")}
         self.environ = {**inherited, **own, "DJANGO_SETTINGS_MODULE": "config.settings.dev"}
         self.environ = embedded.environment(self.environ, self.folder)
         self.overrides: dict[str, dict[str, str]] = {}
