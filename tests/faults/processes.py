@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -20,28 +19,12 @@ WORKER = (
     *("--queues", "settlement", "--pool", "solo", "--loglevel", "warning"),
     *("--without-gossip", "--without-mingle", "--without-heartbeat"),
 )
-PARSER = (sys.executable, str(ROOT / "manage.py"), "parse_quotes", "--feed", "simulator")
 
 
 def database_url() -> str:
     """Return the address of the test database for the application's own role, which may do less than the tests."""
     parts = urlsplit(os.environ["DATABASE_URL"])
     return with_user(urlunsplit(parts._replace(path=f"/{connection.settings_dict['NAME']}")), "fairstrike")
-
-
-def free_port() -> int:
-    """Return a port of the loopback interface that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def web(port: int) -> tuple[str, ...]:
-    """Return the command of a web process."""
-    return (
-        *(sys.executable, "-m", "uvicorn", "config.asgi:application", "--host", "127.0.0.1", "--port", str(port)),
-        *("--log-level", "warning", "--no-access-log"),
-    )
 
 
 class Runtimes:
