@@ -16,6 +16,7 @@ Connect = Callable[[], Awaitable[Pair]]
 class Spoiling:
     """What is done to bytes from now on, on all connections.
 
+    :param refusing: take no connection
     :param delay_s: before each piece is passed on, in either direction
     :param cut_after_bytes: of replies on one connection, then it is cut; None never cuts
     :param commits_to_cut: so many times the reply to a COMMIT is swallowed, and the connection is cut when it is known
@@ -25,6 +26,7 @@ class Spoiling:
     :param reply_bytes_s: how fast replies are passed; 0 is as fast as they come
     """
 
+    refusing: bool = False
     delay_s: float = 0.0
     cut_after_bytes: int | None = None
     commits_to_cut: int = 0
@@ -42,29 +44,39 @@ class Proxy:
         self.port = 0
         self._connect = connect
         self._links: set[_Link] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[int]:
         """Serve while the block runs, and yield the port."""
+        self._loop = asyncio.get_running_loop()
         async with await asyncio.start_server(self._serve, "127.0.0.1", 0) as server:
             self.port = server.sockets[0].getsockname()[1]
             try:
                 yield self.port
             finally:
-                self.cut()
+                self._cut()
                 while self._links:
                     await asyncio.sleep(0.001)
 
     def cut(self) -> None:
-        """Cut all connections."""
+        """Cut all connections; any thread may ask for it."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._cut)
+
+    def _cut(self) -> None:
         for link in list(self._links):
             link.cut()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
+            if self.spoiling.refusing:
+                raise ConnectionRefusedError
             server = await self._connect()
         except OSError:
             writer.transport.abort()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
             return
         link = _Link(self, (reader, writer), server)
         self._links.add(link)

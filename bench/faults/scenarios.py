@@ -22,6 +22,9 @@ from kernel.clock import wall_ms
 from quotes.domain import ADMISSION
 
 Figures = dict[str, Any]
+AWAY_S = 15
+# Two attempts of a pool, and a busy machine.
+BACK_MS_MAX = 6_000
 
 
 @dataclass
@@ -241,6 +244,19 @@ def database_network(world: World) -> Figures:
     return {"faults of the network": 3, "worst recovery, ms": worst}
 
 
+def database_away(world: World) -> Figures:
+    """The database cannot be reached for a quarter of a minute: whoever waits for it comes back with it."""
+    spoiling = world.database.spoiling
+    spoiling.refusing = True
+    world.database.cut()
+    _accepted_meanwhile(world, AWAY_S)
+    spoiling.refusing = False
+    recovery_ms = _again(world, time.monotonic())
+    if recovery_ms > BACK_MS_MAX:
+        raise FaultsError(f"orders are accepted only {recovery_ms} ms after the database is back")
+    return {"away for, s": AWAY_S, "recovery, ms": recovery_ms}
+
+
 def feed_half_open(world: World) -> Figures:
     """A source's connection is open and nothing comes: its market takes no orders, and opens again by itself."""
     stale = """SELECT count(*) FROM quotes_symbol_head h JOIN quotes_symbol s ON s.id = h.symbol_id
@@ -290,8 +306,8 @@ def _raises(cause: int) -> int:
 
 
 def clocks_jump(world: World) -> Figures:
-    """The wall clocks of web, parser and worker jump an hour ahead, an hour back, and run fast."""
-    platform, jumped, names = world.platform, world.platform.folder / "clock", ("web", "parser", *WORKERS)
+    """The wall clocks of parser and workers jump an hour ahead, an hour back, and run fast."""
+    platform, jumped, names = world.platform, world.platform.folder / "clock", ("parser", *WORKERS)
     # Ships with the package; the programs themselves know nothing of it.
     package = importlib.util.find_spec("libfaketime")
     assert package is not None
@@ -359,6 +375,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ("F-08", "all connections are taken", database_exhausted),
     ("F-08", "all wallets are locked for 3 s", wallets_locked),
     ("F-09", "the way to the database is slow, cut and silent", database_network),
+    ("F-08", "the database cannot be reached for a while", database_away),
     ("F-12", "wall clocks jump by an hour, and run fast", clocks_jump),
     ("F-14", "a source is connected and silent", feed_half_open),
 )

@@ -43,7 +43,10 @@ def _database(url: str) -> dict[str, Any]:
     config["CONN_HEALTH_CHECKS"] = True
     pool_size = env.int("DATABASE_POOL_SIZE", 0)
     # Under ASGI each request runs on a thread of its own: connections live in a pool there, on threads elsewhere.
-    pool = {"pool": {"min_size": 1, "max_size": pool_size, "timeout": 5}} if pool_size else {}
+    # A pool doubles its pauses while the server is away. Giving up early makes each request try anew instead: otherwise
+    # it would stay away for about as long again.
+    bounds = {"min_size": 1, "max_size": pool_size, "timeout": 5, "reconnect_timeout": 2}
+    pool = {"pool": bounds} if pool_size else {}
     config["CONN_MAX_AGE"] = 0 if pool_size else None
     config["OPTIONS"] = {
         **config.get("OPTIONS", {}),
