@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
@@ -32,7 +33,7 @@ class Platform:
     """Own servers in a folder of their own, and runtimes by name. Make and use it on the main thread.
 
     Names are those of the plan; further settlement workers are ``settlement-2`` and so on.
-    ``overrides`` are settings of single runtimes, by name.
+    ``overrides`` are settings of single runtimes, by name. Who waits calls :meth:`keep` meanwhile.
     """
 
     def __init__(self, *, durable: bool, environ: Mapping[str, str]) -> None:
@@ -55,6 +56,8 @@ class Platform:
         self.overrides: dict[str, dict[str, str]] = {}
         self._plan = platform_plan(port=self.port, data_dir=self.folder, development=True)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._kept: set[str] = set()
+        self.ended: Counter[str] = Counter()
         self.manage("migrate", "--verbosity", "0", as_owner=True)
 
     @property
@@ -96,6 +99,20 @@ class Platform:
         """Start a runtime, with a failpoint where one is asked for."""
         command = [word.replace("settlement@", f"{name}@") for word in self._plan.runtimes[name.partition("-")[0]]]
         self._processes[name] = self._spawned(name, command, failpoint, self.overrides.get(name, {}))
+        if failpoint:
+            self._kept.discard(name)
+        else:
+            self._kept.add(name)
+
+    def keep(self) -> None:
+        """Start runtimes again that have ended by themselves, as the supervisor does; ``ended`` counts them.
+
+        A settlement worker ends itself when its loop stands still for seconds, whatever holds it up.
+        """
+        for name in sorted(self._kept):
+            if (code := self._processes[name].poll()) is not None:
+                self.ended[f"{name.partition('-')[0]}, code {code}"] += 1
+                self.start(name)
 
     def start_command(self, name: str, arguments: tuple[str, ...], *, failpoint: str = "") -> None:
         """Start a Python program of ours beside the runtimes."""
@@ -119,6 +136,7 @@ class Platform:
     def kill(self, *names: str) -> None:
         """End runtimes as a power cut would; those that have ended already are forgotten."""
         for name in names:
+            self._kept.discard(name)
             if (process := self._processes.pop(name, None)) is not None:
                 process.kill()
                 process.wait(END_LIMIT_S)

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 Document = dict[str, Any]
+# A worker whose loop has stood still for seconds, whatever held it up, ends itself and is started again.
+WATCHDOG = "settlement, code 70"
 
 
 def verdict(document: Mapping[str, Any]) -> list[str]:
@@ -29,6 +31,11 @@ def verdict(document: Mapping[str, Any]) -> list[str]:
     for name, text in _AT_THE_END.items():
         if document[name]:
             found.append(f"{document[name]} {text}")
+    found += [
+        f"{times} times a runtime ended by itself: {name}"
+        for name, times in document["ended"].items()
+        if name != WATCHDOG
+    ]
     found += [f"no {name} at all" for name in ("orders", "snapshots") if not document[name]]
     for name, check in document["checks"].items():
         if check["code"] != 0:
@@ -49,7 +56,8 @@ def report_text(document: Mapping[str, Any]) -> str:
     title = (
         f"faults: seed {document['seed']}, {document['seconds']} s, {document['orders']} orders acknowledged,"
         f" {document['retries']} requests sent again, {document['snapshots']} snapshots read,"
-        f" invariants checked {document['invariants']} times"
+        f" invariants checked {document['invariants']} times,"
+        f" {document['ended'].get(WATCHDOG, 0)} workers ended by their watchdog"
     )
     lines = [
         title,

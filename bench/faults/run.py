@@ -107,6 +107,7 @@ class Run:
             "stray": books.stray(told.values()),
             "doubled": books.doubled(),
             "deadlocks": world.deadlocks,
+            "ended": dict(world.platform.ended),
             "rows": [
                 {
                     "failpoint": row.failpoint,

@@ -102,6 +102,7 @@ class World:
         """
         begun_s = time.monotonic()
         while not self._asked(true):
+            self.platform.keep()
             if time.monotonic() - begun_s > limit_s:
                 raise FaultsError(f"{problem} after {limit_s:.0f} s")
             time.sleep(0.03)
