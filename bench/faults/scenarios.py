@@ -220,7 +220,7 @@ def wallets_locked(world: World) -> Figures:
 def commits_unknown(world: World) -> Figures:
     """The reply to a COMMIT never comes: the client asks again and gets the one order."""
     spoiling, before, retries = world.database.spoiling, world.database.commits_cut, world.traffic.seen.retries
-    for _ in range(10):
+    for _ in range(6):
         spoiling.commits_to_cut = 1
         world.wait(lambda: not spoiling.commits_to_cut, 20, "no commit comes by")
         _accepted_meanwhile(world, 0.1)

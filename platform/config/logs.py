@@ -30,16 +30,22 @@ def logging_config(*, level: str, for_people: bool) -> dict[str, Any]:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    final: structlog.typing.Processor = structlog.processors.JSONRenderer()
+    # Libraries hand over their exceptions as they are.
+    final: list[structlog.typing.Processor] = [
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer(),
+    ]
     if for_people:
-        final = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        # Not the tracebacks with all variables: those show secrets, and take seconds in which nobody else can log.
+        plain = structlog.dev.plain_traceback
+        final = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
             "structured": {
                 "()": structlog.stdlib.ProcessorFormatter,
-                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, final],
+                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *final],
                 "foreign_pre_chain": _SHARED,
             }
         },
