@@ -154,7 +154,7 @@ class Matrix:
         told = dict(list(world.told().items())[begun[3] :])
         row.lost += books.patient(lambda: books.lost(told), within_s=RECOVERY_LIMIT_S)
         row.doubled += books.patient(books.doubled, within_s=RECOVERY_LIMIT_S)
-        found = books.violated(books.CHECKS)
+        found = books.violated()
         world.deadlocks_count()
         seen = world.snapshots.violations[begun[0] :] + world.invariants.violations[begun[1] :]
         row.violations += len(seen) + len(found)

@@ -74,8 +74,8 @@ class World:
         for name in ("web", "parser", *WORKERS):
             self.platform.start(name)
         self.traffic = Traffic(url=self.platform.url, traders=self.traders[:CLIENTS], codes=TRADED, seed=self.seed)
-        self.snapshots = books.Reader(books.MOVING, every_s=0.25)
-        self.invariants = books.Reader(books.CHECKS, every_s=1.0)
+        self.snapshots = books.Reader(books.moving_violated, every_s=0.25)
+        self.invariants = books.Reader(books.violated, every_s=1.0)
         for started in (self.traffic, self.snapshots, self.invariants):
             started.start()
         self.wait(lambda: self.traffic.accepted_after(0.0), START_LIMIT_S, "no order is accepted")

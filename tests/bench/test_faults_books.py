@@ -8,6 +8,7 @@ import pytest
 from django.db import transaction
 
 from bench.faults import books
+from kernel import db
 from kernel.clock import wall_ms
 from realtime.events import EventDraft
 from realtime.services import events_append
@@ -74,13 +75,22 @@ def _payload(order_id: UUID) -> bytes:
 
 def test_the_reader_keeps_every_bad_read() -> None:
     """One bad read fails a run; a good one says nothing."""
-    reader = books.Reader({"I-00 always": "SELECT 2", "I-99 never": "SELECT 0"}, every_s=0.01)
+    reader = books.Reader(lambda: {"I-00 always": 2}, every_s=0.01)
     reader.start()
     try:
         eventually(lambda: reader.reads >= 2, within_s=10)
     finally:
         reader.stop()
     assert set(reader.violations) == {"I-00 always: 2"}
+
+
+def test_what_the_readers_look_at_can_turn_red() -> None:
+    """Money that no transfer has moved is seen by both readers."""
+    trader = trader_open()
+    assert (books.moving_violated(), books.violated()) == ({}, {})
+    db.run("UPDATE ledger_account SET balance = balance + 1 WHERE id = %(id)s", {"id": trader.wallets["demo"]})
+    assert any(name.startswith("I-05") for name in books.moving_violated())
+    assert any(name.startswith("I-05") for name in books.violated())
 
 
 def test_a_recovery_is_not_told_too_early() -> None:
