@@ -20,6 +20,7 @@ from django.db import transaction
 
 from kernel import db
 from kernel.clock import DB_NOW_MS_SQL, parse_rfc3339, rfc3339
+from kernel.failpoints import reach
 from kernel.metrics import count
 
 log = structlog.get_logger(__name__)
@@ -108,7 +109,9 @@ def heads_publish(*, target: str, deliver: Deliver) -> int:
             heads = [Head(*row) for row in db.rows(_NEXT, {"after": cursor[0], "limit": BATCH_HEADS})]
             if heads:
                 deliver(heads)
+                reach("heads.delivered")
                 db.run(_ARRIVED, {"target": target, "seal_id": heads[-1].seal_id})
+                reach("heads.recorded")
             return len(heads)
     except UndeliveredError as error:
         count("heads_undelivered", target=target)

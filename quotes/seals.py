@@ -10,6 +10,7 @@ from django.db import transaction
 
 from kernel import db
 from kernel.clock import DB_NOW_MS_SQL
+from kernel.failpoints import reach
 from kernel.metrics import count
 from quotes.admission import watermarks_raise_to_expiry
 from quotes.minutes import minutes_read
@@ -105,6 +106,9 @@ def _batch_seal() -> int:
             left -= sum(seal.count for seal in sealed)
         if made:
             _write(made)
+            reach("seals.written")
+    if made:
+        reach("seals.committed")
     return len(made)
 
 

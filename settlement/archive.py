@@ -99,6 +99,7 @@ def _days_archive(now_ms: int) -> tuple[int, date | None]:
     for day in _days_ended(now_ms):
         if not public_day_write(day=day, now_ms=now_ms):
             return done, day
+        reach("archive.public_written")
         if day not in known:
             _day_archive(day, now_ms)
             done += 1

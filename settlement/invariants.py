@@ -268,6 +268,13 @@ _TRIGGERS = {
     "quotes_feed_declaration": ("quotes_feed_declaration_append_only", "quotes_feed_declaration_no_truncate"),
     "quotes_incident": ("quotes_incident_append_only", "quotes_incident_no_truncate"),
     "quotes_calendar_change": ("quotes_calendar_change_append_only", "quotes_calendar_change_no_truncate"),
+    "quotes_seal": ("quotes_seal_follows", "quotes_seal_append_only", "quotes_seal_no_truncate"),
+    "quotes_seal_origin": ("quotes_seal_origin_append_only", "quotes_seal_origin_no_truncate"),
+    "quotes_day_archive": ("quotes_day_archive_append_only", "quotes_day_archive_no_truncate"),
+    "quotes_day_manifest": ("quotes_day_manifest_append_only", "quotes_day_manifest_no_truncate"),
+    "kernel_signing_key": ("kernel_signing_key_guard", "kernel_signing_key_no_truncate"),
+    "settlement_resettlement": ("settlement_resettlement_append_only", "settlement_resettlement_no_truncate"),
+    "settlement_invariant_night": ("settlement_invariant_night_append_only", "settlement_invariant_night_no_truncate"),
     "realtime_event": ("realtime_event_guard", "realtime_event_no_truncate"),
     "realtime_event_counter": ("realtime_event_counter_guard",),
 }
@@ -306,6 +313,13 @@ CLOSED = {
     "quotes_feed_declaration": "UD",
     "quotes_incident": "UD",
     "quotes_calendar_change": "UD",
+    "quotes_seal": "UD",
+    "quotes_seal_origin": "UD",
+    "quotes_day_archive": "UD",
+    "quotes_day_manifest": "UD",
+    "kernel_signing_key": "D",
+    "settlement_resettlement": "UD",
+    "settlement_invariant_night": "UD",
     "realtime_event": "U",
 }
 

@@ -18,6 +18,7 @@ import httpx
 from django.db import connection, transaction
 
 from accounts.models import User
+from bench.faults.minutes import PastMinutes, sealed_and_told
 from bench.faults.world import World
 from kernel import db
 from kernel.clock import wall_ms
@@ -99,6 +100,17 @@ def _silence(world: World) -> Iterator[Check]:
     stopping, thread = _repeated(stop_a_while, 0)
     try:
         yield _nothing_wrong
+    finally:
+        stopping.set()
+        thread.join(30)
+
+
+@contextlib.contextmanager
+def _minutes(world: World) -> Iterator[Check]:
+    """Let minutes end one after the other, so that there is always one to seal and a head to tell."""
+    stopping, thread = _repeated(PastMinutes(), 0.4)
+    try:
+        yield lambda: sealed_and_told(world)
     finally:
         stopping.set()
         thread.join(30)
@@ -385,6 +397,8 @@ DRIVES: dict[tuple[str, str], Drive | Act] = {
     ("enter", "settlement"): Drive((1, 4)),
     ("settle", "settlement"): Drive((1, 6)),
     ("facts", "settlement"): Drive((1, 4)),
+    ("seals", "settlement"): Drive((1, 1), _minutes),
+    ("heads", "settlement"): Drive((1, 1), _minutes),
     ("feed", "parser"): Drive((1, 2)),
     ("ticks", "parser"): Drive((1, 20)),
     ("heartbeats", "parser"): Drive((1, 3)),

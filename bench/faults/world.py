@@ -33,8 +33,9 @@ OFFERED = (
     ("BTCUSDT", "simulator", "BTCUSDT", 2, "last_tick/1", "trimmed_mean_10s/1"),
     ("ETHUSDT", "simulator", "ETHUSDT", 2, "next_tick/1", "trimmed_mean_10s/1"),
     ("BTC.K", "kraken", "BTC/USD", 1, "last_tick/1", "last_tick/1"),
-    # Nobody trades these: revisions are asked for on one, and a script plays the other.
+    # Nobody trades these: revisions are asked for on one, minutes of another are sealed, and a script plays the last.
     ("REVISED", "script", "REVISED", 5, "last_tick/1", "last_tick/1"),
+    ("SEALED", "script", "SEALED", 5, "last_tick/1", "last_tick/1"),
     ("SCRIPTED", "script", "SCRIPTED", 5, "last_tick/1", "last_tick/1"),
 )
 

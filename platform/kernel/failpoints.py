@@ -70,6 +70,11 @@ FAILPOINTS: dict[str, Step] = {
     "facts.applied": Step("it is applied, and still in the queue", SETTLEMENT),
     "facts.deleted": Step("it is applied and deleted, not committed", SETTLEMENT),
     "facts.committed": Step("it is applied and committed", SETTLEMENT),
+    # Seals of the log, and their heads outside the database.
+    "seals.written": Step("seals are written, not committed", SETTLEMENT),
+    "seals.committed": Step("seals are committed, nobody is told their heads", SETTLEMENT),
+    "heads.delivered": Step("heads are in their file, how far they are is not on record", SETTLEMENT),
+    "heads.recorded": Step("how far they are is on record, not committed", SETTLEMENT),
     # The quote path.
     "feed.leads": Step("the parser holds the feed's lock and has read where the log stands", PARSER),
     "ticks.received": Step("packets are received, nothing is written", PARSER),
@@ -113,6 +118,7 @@ FAILPOINTS: dict[str, Step] = {
     "checkpoint.house_written": Step("all checkpoints of a day are written, not committed", TASK),
     "events.floors_raised": Step("floors are raised, the old events are still there", TASK),
     "events.deleted": Step("the old events are deleted, not committed", TASK),
+    "archive.public_written": Step("what a day has to show everybody is written, our own files are not", TASK),
     "archive.raises_written": Step("a day's raises are in their file, its ticks are not", TASK),
     "archive.file_written": Step("a day's ticks are in their file, which is not on record", TASK),
     "archive.recorded": Step("file and record are there, the day is still in the log", TASK),

@@ -21,6 +21,16 @@ CREATE TRIGGER quotes_incident_no_truncate BEFORE TRUNCATE ON quotes_incident
     FOR EACH STATEMENT EXECUTE FUNCTION quotes_append_only();
 CREATE TRIGGER quotes_calendar_change_no_truncate BEFORE TRUNCATE ON quotes_calendar_change
     FOR EACH STATEMENT EXECUTE FUNCTION quotes_append_only();
+CREATE TRIGGER quotes_seal_no_truncate BEFORE TRUNCATE ON quotes_seal
+    FOR EACH STATEMENT EXECUTE FUNCTION quotes_append_only();
+CREATE TRIGGER quotes_seal_origin_no_truncate BEFORE TRUNCATE ON quotes_seal_origin
+    FOR EACH STATEMENT EXECUTE FUNCTION quotes_append_only();
+CREATE TRIGGER quotes_day_archive_no_truncate BEFORE TRUNCATE ON quotes_day_archive
+    FOR EACH STATEMENT EXECUTE FUNCTION quotes_append_only();
+CREATE TRIGGER quotes_day_manifest_no_truncate BEFORE TRUNCATE ON quotes_day_manifest
+    FOR EACH STATEMENT EXECUTE FUNCTION quotes_append_only();
+CREATE TRIGGER kernel_signing_key_no_truncate BEFORE TRUNCATE ON kernel_signing_key
+    FOR EACH STATEMENT EXECUTE FUNCTION quotes_append_only();
 CREATE TRIGGER realtime_event_no_truncate BEFORE TRUNCATE ON realtime_event
     FOR EACH STATEMENT EXECUTE FUNCTION append_only();
 
@@ -73,6 +83,11 @@ END $$;
 """
 BACKWARD = """
 DROP TRIGGER realtime_event_no_truncate ON realtime_event;
+DROP TRIGGER kernel_signing_key_no_truncate ON kernel_signing_key;
+DROP TRIGGER quotes_day_manifest_no_truncate ON quotes_day_manifest;
+DROP TRIGGER quotes_day_archive_no_truncate ON quotes_day_archive;
+DROP TRIGGER quotes_seal_origin_no_truncate ON quotes_seal_origin;
+DROP TRIGGER quotes_seal_no_truncate ON quotes_seal;
 DROP TRIGGER quotes_calendar_change_no_truncate ON quotes_calendar_change;
 DROP TRIGGER quotes_incident_no_truncate ON quotes_incident;
 DROP TRIGGER quotes_feed_declaration_no_truncate ON quotes_feed_declaration;
@@ -86,6 +101,7 @@ DROP INDEX trading_order_by_time;
 class Migration(migrations.Migration):
     dependencies = [
         ("settlement", "0002_fairness"),
+        ("kernel", "0003_signing_keys"),
         ("ledger", "0004_rules_of_requests_and_checkpoints"),
         ("quotes", "0009_gaps"),
         ("realtime", "0001_initial"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kernel import db
-from quotes import seals
+from quotes import sealing, seals
 from quotes.admission import heartbeats_record
 from tests.invariants.mutant import Mutant
 from tests.invariants.scenario import Scenario
@@ -13,7 +13,7 @@ from tests.market import Market, db_now_ms, market_open
 
 MINUTE_MS = 60_000
 
-_seal_of = seals.seal_of
+_seal_of = sealing.seal_of
 
 
 def day_sealed() -> Market:
