@@ -60,7 +60,8 @@ test-fast: setup
 # exec: so that they, too, can end what they have started when make is stopped.
 soak: setup
 	@exec $(BIN)/python -m bench.soak --minutes $(or $(MINUTES),10) --rate $(or $(RATE),50) $(if $(SEED),--seed $(SEED))
-	@exec $(FAULTS)
+	@$(FAULTS)
+	@exec $(BIN)/python -m bench.simulator --seeds 1..1000
 
 faults: setup
 	@exec $(FAULTS)

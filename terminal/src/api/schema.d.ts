@@ -21,6 +21,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/fairness": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Tell what is published, under which addresses, and what the newest night found. */
+        get: operations["fairness_index"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/fairness/archives": {
         parameters: {
             query?: never;
@@ -72,6 +89,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/fairness/execution": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Compare how orders were executed: latency, refusals, refunds, payouts; the last 30 days unless asked. */
+        get: operations["fairness_execution"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/fairness/heads": {
         parameters: {
             query?: never;
@@ -81,6 +115,176 @@ export interface paths {
         };
         /** @description List seals by minute; the last day unless asked otherwise, at most 1,440 minutes. */
         get: operations["fairness_heads"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/fairness/incidents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description List incidents by their beginning, newest first; those that began in [from, to). */
+        get: operations["fairness_incidents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/fairness/invariants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description List the nightly checks of all invariants, newest first. */
+        get: operations["fairness_invariants"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/fairness/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description List the keys that sign receipts and archives, newest first. */
+        get: operations["fairness_keys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/fairness/payout-function": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Show the payout function, an example that it reckons itself, and what a payout means for a trader. */
+        get: operations["fairness_payout_function"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/fairness/resettlements": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description List the nightly re-settlements, newest first. */
+        get: operations["fairness_resettlements"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/fairness/resettlements/days": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description List the days on which orders were settled with what was last found for them, newest first. */
+        get: operations["fairness_resettled_days"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/fairness/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description List the rules with their constants in force. */
+        get: operations["fairness_rules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/fairness/rules/{slug}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Show a rule with its words and its golden vectors. */
+        get: operations["fairness_rule"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/fairness/studies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Show what the rules are worth on recorded traffic. */
+        get: operations["fairness_studies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/fairness/verifier": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Download fairstrike-verify: one file for Python 3.11 or newer that needs no network. */
+        get: operations["fairness_verifier"];
         put?: never;
         post?: never;
         delete?: never;
@@ -217,7 +421,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Show the receipt of an order; of an open one, what is known by now. */
+        /** @description Show the receipt of an order as canonical JSON; of an open one, what is known by now. */
         get: operations["orders_receipt"];
         put?: never;
         post?: never;
@@ -419,6 +623,19 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Something to read. */
+        Address: {
+            name: string;
+            address: string;
+            about: string;
+        };
+        /** @description The bets of a client who waits for the end of one before the next. */
+        Alone: {
+            won: number;
+            lost: number;
+            win_percent: string | null;
+            interval: string[] | null;
+        };
         /** @description A symbol's archive of a UTC day; length, hash and root are null until the day is complete. */
         Archive: {
             symbol: string;
@@ -437,6 +654,12 @@ export interface components {
         ArchivePage: {
             data: components["schemas"]["Archive"][];
             next_cursor: string | null;
+        };
+        /** @description The share of wins at which a trader neither gains nor loses. */
+        BreakEven: {
+            payout_percent: number;
+            /** Format: double */
+            break_even_percent: number;
         };
         /** @description How long a break lasts. */
         BreakRequestRequest: {
@@ -465,6 +688,32 @@ export interface components {
          * @enum {string}
          */
         CauseEnum: "tick" | "heartbeat" | "settlement";
+        /**
+         * @description The first group against the second, over the days on which both are shown; differences are first less second.
+         *
+         *     ``longer_percent``: how often an order of the first took longer, over all pairs; 50 where neither did.
+         */
+        Comparison: {
+            days: number;
+            days_slower: number;
+            days_faster: number;
+            /** Format: double */
+            longer_percent: number | null;
+            p50_us: number | null;
+            p95_us: number | null;
+            p99_us: number | null;
+            /** Format: double */
+            refusal_percent: number | null;
+            /** Format: double */
+            refund_percent: number | null;
+            /** Format: double */
+            payout_percent_mean: number | null;
+        };
+        /** @description A constant of a rule, with its unit at the end of its name. */
+        Constant: {
+            name: string;
+            value: number;
+        };
         /**
          * @description * `up` - up
          *     * `down` - down
@@ -506,15 +755,106 @@ export interface components {
             data: components["schemas"]["Event"][];
             last_seq: number;
         };
+        /** @description Orders of the example, alike: so many users with one order each. */
+        ExampleOrders: {
+            users: number;
+            stake_minor: number;
+            won: boolean;
+        };
+        /** @description The symbol's terms in the example, in percent. */
+        ExampleTerms: {
+            fixed: number;
+            min: number;
+            max: number;
+            previous: number;
+        };
         /** @description How long an exclusion lasts. */
         ExclusionRequestRequest: {
             months: number;
+        };
+        /** @description Equal execution over some days. ``today``: whether the day that is not over is in it. */
+        Execution: {
+            /** Format: date */
+            first_day: string;
+            /** Format: date */
+            last_day: string;
+            days: number;
+            today: components["schemas"]["TodayEnum"];
+            clients_min: number;
+            real: components["schemas"]["LedgerExecution"];
+            demo: components["schemas"]["LedgerExecution"];
+            real_against_demo: components["schemas"]["Comparison"] | null;
+        };
+        /** @description What the platform publishes, and what the newest night found; null before the first one. */
+        Fairness: {
+            platform: string;
+            rules: components["schemas"]["RuleAddress"][];
+            addresses: components["schemas"]["Address"][];
+            resettlement: components["schemas"]["Resettlement"] | null;
+            invariants: components["schemas"]["InvariantsSum"] | null;
+        };
+        /**
+         * @description An incident; ``ended_at`` is null while it lasts.
+         *
+         *     ``reason``: the operator's, null for gaps of a feed. ``limit_ms``: how long a feed may be silent, or without a tick,
+         *     before that is a gap. ``orders``: how many open orders an emergency revision refunds.
+         */
+        FairnessIncident: {
+            kind: components["schemas"]["FairnessIncidentKindEnum"];
+            symbol: string;
+            /** Format: date-time */
+            began_at: string;
+            /** Format: date-time */
+            ended_at: string | null;
+            reason: string | null;
+            limit_ms: number | null;
+            orders: number | null;
+        };
+        /**
+         * @description * `revision` - revision
+         *     * `halted` - halted
+         *     * `close_only` - close_only
+         *     * `no_tick` - no_tick
+         *     * `silent` - silent
+         * @enum {string}
+         */
+        FairnessIncidentKindEnum: "revision" | "halted" | "close_only" | "no_tick" | "silent";
+        /** @description A page of incidents, newest first. */
+        FairnessIncidentPage: {
+            data: components["schemas"]["FairnessIncident"][];
+            next_cursor: string | null;
         };
         /** @description One field of a request that does not have the asked shape. */
         FieldError: {
             field: string;
             code: string;
             message: string;
+        };
+        /**
+         * @description A group of clients over the days on which it is shown; everything but counts is null where it is not.
+         *
+         *     ``clients``: on the day with the most of them.
+         */
+        Group: {
+            shown: boolean;
+            days: number;
+            clients: number;
+            orders: number | null;
+            latency: components["schemas"]["Latency"] | null;
+            refused: number | null;
+            /** Format: double */
+            refusal_percent: number | null;
+            refusals: components["schemas"]["Refusal"][] | null;
+            settled: number | null;
+            /** Format: double */
+            refund_percent: number | null;
+            refunds: components["schemas"]["Refund"][] | null;
+            /** Format: double */
+            payout_percent_mean: number | null;
+            /** Format: double */
+            tick_age_ms_mean: number | null;
+            /** Format: double */
+            entry_wait_ms_mean: number | null;
         };
         /** @description An emergency revision: it took effect at once, and the orders open then are refunded when they fall due. */
         Incident: {
@@ -549,6 +889,81 @@ export interface components {
             data: components["schemas"]["Incident"][];
             next_cursor: string | null;
         };
+        /** @description An invariant and how many rows break it. */
+        Invariant: {
+            name: string;
+            violations: number;
+        };
+        /** @description One check of all invariants. */
+        InvariantNight: {
+            /** Format: date-time */
+            at: string;
+            checked: number;
+            violated: number;
+            invariants: components["schemas"]["Invariant"][];
+        };
+        /** @description A page of nightly checks. */
+        InvariantNightPage: {
+            data: components["schemas"]["InvariantNight"][];
+            next_cursor: string | null;
+        };
+        /** @description The newest check of all invariants: how many there are and how many are violated. */
+        InvariantsSum: {
+            /** Format: date-time */
+            at: string;
+            checked: number;
+            violated: number;
+        };
+        /**
+         * @description * `admission` - admission
+         *     * `entry` - entry
+         *     * `settlement` - settlement
+         *     * `payout` - payout
+         * @enum {string}
+         */
+        KindF39Enum: "admission" | "entry" | "settlement" | "payout";
+        /** @description From a request's arrival to the order's write; below a percentile lie so many percent, in microseconds. */
+        Latency: {
+            orders: number;
+            p50_us: number | null;
+            p95_us: number | null;
+            p99_us: number | null;
+            buckets: components["schemas"]["LatencyBucket"][];
+        };
+        /** @description Orders that took less than a time, and not less than the bucket before; null for the last one. */
+        LatencyBucket: {
+            below_us: number | null;
+            orders: number;
+        };
+        /** @description How a client fares who sees the market before the log does; shares in percent, with their 95 % interval. */
+        LeadRow: {
+            prices: string;
+            moment: string;
+            duration_s: number;
+            lead_ms: number;
+            entry_rule: string;
+            bets: number;
+            refused: number;
+            refunded: number;
+            tied: number;
+            won: number;
+            lost: number;
+            win_percent: string | null;
+            interval: string[] | null;
+            profit_per_stake_percent: string | null;
+            one_at_a_time: components["schemas"]["Alone"];
+        };
+        /** @description The study of entry rules. */
+        Leads: {
+            leads_ms: number[];
+            payout_percent: number;
+            break_even_percent: string;
+            max_tick_age_ms: number;
+            settlement_rule: string;
+            durations_s: number[];
+            durations_without_bets_s: number[];
+            rows: components["schemas"]["LeadRow"][];
+        };
         /**
          * @description * `real` - real
          *     * `demo` - demo
@@ -556,6 +971,13 @@ export interface components {
          * @enum {string}
          */
         LedgerEnum: "real" | "demo" | "tournament";
+        /** @description One ledger: all its clients, those who won, those who did not, and the two compared. */
+        LedgerExecution: {
+            all: components["schemas"]["Group"];
+            winners: components["schemas"]["Group"];
+            losers: components["schemas"]["Group"];
+            winners_against_losers: components["schemas"]["Comparison"] | null;
+        };
         /** @description One own limit; null where none is set. */
         Limit: {
             set: string | number | null;
@@ -726,6 +1148,26 @@ export interface components {
             at: string;
             price: string;
         };
+        /** @description How often one wrong tick turns a result; shares in percent, with their 95 % interval. */
+        OutlierRow: {
+            settlement_rule: string;
+            duration_s: number;
+            before_expiry_ms: number;
+            outlier_percent: string;
+            filter: boolean;
+            orders: number;
+            changed: number;
+            reversed: number;
+            changed_percent: string;
+            interval: string[];
+        };
+        /** @description The study of settlement rules. */
+        Outliers: {
+            durations_s: number[];
+            durations_without_orders_s: number[];
+            max_tick_age_ms: number;
+            rows: components["schemas"]["OutlierRow"][];
+        };
         /** @description One own limit: amounts are decimal text, orders and minutes whole numbers. */
         OwnLimit: {
             set: string | number | null;
@@ -747,6 +1189,31 @@ export interface components {
             data: components["schemas"]["PayoutChange"][];
             next_cursor: string | null;
         };
+        /** @description The function on the orders of the example; ``figures`` are those that each change of a payout is listed with. */
+        PayoutExample: {
+            orders: components["schemas"]["ExampleOrders"][];
+            terms: components["schemas"]["ExampleTerms"];
+            figures: {
+                [key: string]: unknown;
+            };
+            payout_percent: number;
+        };
+        /** @description The payout function. */
+        PayoutFunction: {
+            name: string;
+            formula: string[];
+            constants: components["schemas"]["Constant"][];
+            break_even_formula: string;
+            break_even: components["schemas"]["BreakEven"][];
+            example: components["schemas"]["PayoutExample"];
+            history: string;
+        };
+        /**
+         * @description * `mid` - mid
+         *     * `last` - last
+         * @enum {string}
+         */
+        PriceSourceEnum: "mid" | "last";
         /** @description A refusal (RFC 9457): nothing has changed, and ``code`` says why. */
         Problem: {
             type: string;
@@ -758,6 +1225,12 @@ export interface components {
             retryable: boolean;
             errors: components["schemas"]["FieldError"][];
         };
+        /**
+         * @description * `complete` - complete
+         *     * `pending` - pending
+         * @enum {string}
+         */
+        ProofsEnum: "complete" | "pending";
         /** @description The newest tick of a symbol. */
         PublicTick: {
             seq: number;
@@ -765,11 +1238,18 @@ export interface components {
             at: string;
             price: string;
         };
-        /** @description A receipt: all that is needed to check a result by hand. */
+        /**
+         * @description A receipt: all that its result follows from, as canonical JSON, signed.
+         *
+         *     ``proofs`` is ``pending`` while the minute of a tick is open; the same receipt is complete about a minute later.
+         */
         Receipt: {
             version: string;
-            signature: string | null;
+            /** Format: date-time */
+            signed_at: string;
+            signature: components["schemas"]["Signature"] | null;
             ticks: components["schemas"]["TicksEnum"];
+            proofs: components["schemas"]["ProofsEnum"];
             order: components["schemas"]["Order"];
             feed: string;
             source: components["schemas"]["ReceiptFeed"];
@@ -780,6 +1260,7 @@ export interface components {
             watermark: components["schemas"]["ReceiptWatermark"] | null;
             arithmetic: components["schemas"]["ReceiptStep"][];
             transfers: components["schemas"]["ReceiptTransfer"][];
+            seals: components["schemas"]["ReceiptSeal"][];
         };
         /** @description What the log says about the expiry. */
         ReceiptEvidence: {
@@ -787,6 +1268,7 @@ export interface components {
             before: components["schemas"]["ReceiptTick"] | null;
             after: components["schemas"]["ReceiptTick"] | null;
             window: components["schemas"]["ReceiptTick"][];
+            window_before: components["schemas"]["ReceiptTick"] | null;
             feed_closed: boolean;
             feed_said: string | null;
             /** Format: date-time */
@@ -801,12 +1283,30 @@ export interface components {
             revision: number;
             price_source: string;
         };
+        /** @description What leads from a tick to the root of its minute's seal, from the leaf's sibling up. */
+        ReceiptProof: {
+            index: number;
+            /** Format: date-time */
+            minute: string;
+            path: string[];
+        };
         /** @description The rules in force, by name and version. */
         ReceiptRules: {
             admission: string;
             entry: string;
             settlement: string;
             grace_ms: number;
+        };
+        /** @description The seal of a minute; hashes in hexadecimal. */
+        ReceiptSeal: {
+            symbol: string;
+            /** Format: date-time */
+            minute: string;
+            count: number;
+            first_seq: number;
+            root: string;
+            previous_head: string;
+            head: string;
         };
         /** @description One line of the arithmetic. */
         ReceiptStep: {
@@ -839,6 +1339,7 @@ export interface components {
             ask: string | null;
             price: string;
             revision: number;
+            proof: components["schemas"]["ReceiptProof"] | null;
         };
         /** @description A tick that decided something, with its neighbours in the log. */
         ReceiptTicks: {
@@ -868,12 +1369,111 @@ export interface components {
             /** Format: date-time */
             raised_at: string;
         };
+        /** @description Orders that were refunded for a reason, in percent of those whose end is known. */
+        Refund: {
+            count: number;
+            /** Format: double */
+            percent: number;
+            reason: string;
+        };
+        /** @description Orders that were refused with a code, in percent of all that were sent. */
+        Refusal: {
+            count: number;
+            /** Format: double */
+            percent: number;
+            code: string;
+        };
+        /** @description What the newest re-settlement, ``at``, found for the orders settled on a UTC day. */
+        ResettledDay: {
+            checked: number;
+            differences: number;
+            unavailable: number;
+            /** Format: date */
+            day: string;
+            /** Format: date-time */
+            at: string;
+        };
+        /** @description A page of days. */
+        ResettledDayPage: {
+            data: components["schemas"]["ResettledDay"][];
+            next_cursor: string | null;
+        };
+        /** @description One re-settlement of all orders settled in [from, to); ``from`` is null when there were none. */
+        Resettlement: {
+            checked: number;
+            differences: number;
+            unavailable: number;
+            /** Format: date-time */
+            at: string;
+            /** Format: date-time */
+            to: string;
+            /** Format: date-time */
+            from: string | null;
+        };
+        /** @description A page of re-settlements. */
+        ResettlementPage: {
+            data: components["schemas"]["Resettlement"][];
+            next_cursor: string | null;
+        };
         /** @description What a revision covers; overridden endpoints are told as a custom feed in the symbol's terms. */
         RevisedTerms: {
             feed: string;
             source: string;
             price_scale: number;
             price_source: string;
+        };
+        /** @description A rule with its exact words, in Markdown, and its golden vectors; null for rules without any. */
+        Rule: {
+            slug: string;
+            kind: components["schemas"]["KindF39Enum"];
+            name: string;
+            version: number;
+            constants: components["schemas"]["Constant"][];
+            symbols: string[];
+            words: string;
+            words_sha256: string;
+            vectors: {
+                [key: string]: unknown;
+            }[] | null;
+            vectors_sha256: string | null;
+        };
+        /** @description A rule and where it is. */
+        RuleAddress: {
+            kind: string;
+            name: string;
+            address: string;
+        };
+        /** @description A rule with its constants in force and the symbols whose new orders it binds. */
+        RuleHead: {
+            slug: string;
+            kind: components["schemas"]["KindF39Enum"];
+            name: string;
+            version: number;
+            constants: components["schemas"]["Constant"][];
+            symbols: string[];
+        };
+        /** @description All rules. */
+        RuleList: {
+            data: components["schemas"]["RuleHead"][];
+            next_cursor: string | null;
+        };
+        /** @description One recording. */
+        Sample: {
+            file: string;
+            market: string;
+            /** Format: date */
+            recorded_on: string;
+            seconds: string;
+            packets: number;
+            logs: components["schemas"]["SampleLog"][];
+        };
+        /** @description One symbol of a recording. */
+        SampleLog: {
+            symbol: string;
+            price_source: components["schemas"]["PriceSourceEnum"];
+            received: number;
+            admitted: number;
+            price_changes: number;
         };
         /**
          * @description * `read` - read
@@ -907,10 +1507,37 @@ export interface components {
             public_key: string;
             value: string;
         };
+        /** @description A key and the time in which it signed; ``until`` is null for the one in use. */
+        SigningKey: {
+            key_id: string;
+            kind: components["schemas"]["SigningKeyKindEnum"];
+            public_key: string;
+            /** Format: date-time */
+            since: string;
+            /** Format: date-time */
+            until: string | null;
+        };
+        /**
+         * @description * `production` - production
+         *     * `dev` - dev
+         * @enum {string}
+         */
+        SigningKeyKindEnum: "production" | "dev";
+        /** @description All keys that ever signed, newest first. */
+        SigningKeyList: {
+            data: components["schemas"]["SigningKey"][];
+        };
         /** @description Some of the orders that an incident refunds; the stakes as decimal text. */
         Standing: {
             orders: number;
             stakes: string;
+        };
+        /** @description All studies, as ``docs/fairness/studies.md`` explains them. */
+        Studies: {
+            version: string;
+            sample: components["schemas"]["Sample"][];
+            leads: components["schemas"]["Leads"];
+            outliers: components["schemas"]["Outliers"];
         };
         /** @description A symbol's public terms and the state of its market; money and prices as decimal text. */
         Symbol: {
@@ -979,6 +1606,13 @@ export interface components {
             /** Format: date-time */
             server_time: string;
         };
+        /**
+         * @description * `included` - included
+         *     * `left_out` - left_out
+         *     * `not_asked` - not_asked
+         * @enum {string}
+         */
+        TodayEnum: "included" | "left_out" | "not_asked";
         /** @description An API token, without its secret. */
         Token: {
             /** Format: uuid */
@@ -1116,6 +1750,65 @@ export interface operations {
             };
             /** @description What is asked for is no longer kept. */
             410: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    fairness_index: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fairness"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
                 headers: {
                     "X-Request-ID": string;
                     RateLimit?: string;
@@ -1399,6 +2092,70 @@ export interface operations {
             };
         };
     };
+    fairness_execution: {
+        parameters: {
+            query?: {
+                /** @description first UTC day; without it, 30 days up to the last */
+                from?: string;
+                /** @description last UTC day, included; without it, today */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     fairness_heads: {
         parameters: {
             query: {
@@ -1439,6 +2196,649 @@ export interface operations {
             };
             /** @description There is nothing here for the caller. */
             404: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    fairness_incidents: {
+        parameters: {
+            query?: {
+                /** @description The next_cursor of the page before */
+                cursor?: string;
+                /** @description RFC 3339, inclusive */
+                from?: string;
+                kind?: "close_only" | "halted" | "no_tick" | "revision" | "silent";
+                /** @description The most that one page brings */
+                limit?: number;
+                symbol?: string;
+                /** @description RFC 3339, exclusive */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FairnessIncidentPage"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    fairness_invariants: {
+        parameters: {
+            query?: {
+                /** @description The next_cursor of the page before */
+                cursor?: string;
+                /** @description The most that one page brings */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvariantNightPage"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    fairness_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SigningKeyList"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    fairness_payout_function: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PayoutFunction"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    fairness_resettlements: {
+        parameters: {
+            query?: {
+                /** @description The next_cursor of the page before */
+                cursor?: string;
+                /** @description The most that one page brings */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResettlementPage"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    fairness_resettled_days: {
+        parameters: {
+            query?: {
+                /** @description The next_cursor of the page before */
+                cursor?: string;
+                /** @description The most that one page brings */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResettledDayPage"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    fairness_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleList"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    fairness_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rule"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here for the caller. */
+            404: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not just now: the same request may be sent again. */
+            503: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    fairness_studies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Studies"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    fairness_verifier: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": string;
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
                 headers: {
                     "X-Request-ID": string;
                     RateLimit?: string;
