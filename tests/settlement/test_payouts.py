@@ -48,11 +48,13 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 def traded(market: Market, *directions: str, ledger: str = "real", stake: str = "10.00") -> None:
     """Let as many traders place one order each; the price rises, so that ``up`` wins."""
-    expires_ms = market.now_ms + 3_000
-    for direction in directions:
-        trader_open(real="100.00").place(
-            market, direction, stake, ledger=ledger, duration_s=None, expires_at_ms=expires_ms
-        )
+    people = [trader_open(real="100.00") for _ in directions]
+    # To sign up takes a while: the price is to be fresh after it, and nothing is to expire before all are in.
+    if db_now_ms() > market.newest_ms:
+        market.admitted("1.08512")
+    expires_ms = market.now_ms + 10_000
+    for trader, direction in zip(people, directions, strict=True):
+        trader.place(market, direction, stake, ledger=ledger, duration_s=None, expires_at_ms=expires_ms)
     market.admitted("1.08600", at_ms=expires_ms)
     market.admitted("1.08512", at_ms=expires_ms + 1)
     assert settle_due() == len(directions)

@@ -38,7 +38,7 @@ def _placed(market: Market, traders: int, orders: int) -> None:
 @pytest.mark.parametrize("workers", [2, 4])
 def test_racing_workers_settle_each_order_once(workers: int) -> None:
     """Issue, F-04, I-11: workers claim with SKIP LOCKED; every order settles once and every snapshot balances."""
-    market, reader = market_open(), SnapshotReader()
+    market, reader = market_open(max_tick_age_ms=600_000), SnapshotReader()
     _placed(market, traders=6, orders=120)
     with meanwhile(reader) as raised:
         settled = at_once(workers, lambda _: settle_due(limit=7))

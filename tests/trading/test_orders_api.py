@@ -169,8 +169,11 @@ def test_a_ban_suspends_tokens_and_sessions_until_it_is_lifted(market: Market, t
     assert _post(client, BODY).status_code == 201
 
 
-def test_a_flood_of_orders_is_limited(market: Market, trader: Trader) -> None:
+def test_a_flood_of_orders_is_limited(market: Market, trader: Trader, settings: Any) -> None:
     """Contract: orders 100/s, burst 200 per token: 429 with Retry-After, and nothing changed by it."""
+    assert settings.RATE_LIMITS["orders"] == (100, 1, 200)
+    # A busy machine sends fewer than a hundred a second: what is spent must not come back meanwhile.
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"orders": (1, 60, 200)}
     client = trader.http()
     answers = [_post(client, b"{}").status_code for _ in range(260)]
     assert answers[:200] == [400] * 200
