@@ -315,3 +315,21 @@ def test_one_order_is_shown_as_it_is_now(market: Market, trader: Trader) -> None
     assert shown["close_price"] == shown["close_tick"]["price"] == "1.08600"
     assert (shown["close_tick"]["seq"], shown["reason"], shown["balance_after"]) == (2, None, "10008.50")
     assert shown["settled_at"] is not None
+
+
+def test_the_short_way_answers_as_the_long_way_does(market: Market, trader: Trader) -> None:
+    """S-11: a program's order, accepted or refused, has the headers of every answer, its length and its request's id."""
+    program = trader.http()
+    for body, status in ((BODY | {"symbol": market.code}, 201), (b"{", 400)):
+        answer = _post(program, body)
+
+        assert answer.status_code == status
+        assert answer["Content-Length"] == str(len(answer.content))
+        assert "script-src 'self'" in answer["Content-Security-Policy"]
+        assert answer["X-Frame-Options"] == "DENY"
+        assert answer["X-Request-ID"]
+
+
+def test_the_short_way_refuses_a_strange_host(market: Market, trader: Trader) -> None:
+    """S-11: hosts that are not ours are refused for programs, too."""
+    assert _post(trader.http(), BODY | {"symbol": market.code}, Host="elsewhere.example").status_code == 400
