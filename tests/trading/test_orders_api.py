@@ -318,7 +318,7 @@ def test_one_order_is_shown_as_it_is_now(market: Market, trader: Trader) -> None
 
 
 def test_the_short_way_answers_as_the_long_way_does(market: Market, trader: Trader) -> None:
-    """S-11: a program's order, accepted or refused, has the headers of every answer, its length and its request's id."""
+    """S-11: a program's order, accepted or refused, has the headers of every answer, its length and its id."""
     program = trader.http()
     for body, status in ((BODY | {"symbol": market.code}, 201), (b"{", 400)):
         answer = _post(program, body)
