@@ -127,6 +127,7 @@ def placement_script(stock: Stock) -> str:
         "revision": "1",
         "price_scale": "5",
         "custom": "true",
+        "handled_us": "1000",
         "at_ms": DB_NOW_MS_SQL,
         "expires_at_ms": f"{stock.filled_ms + DAY_MS}::bigint",
         "entered_at_ms": DB_NOW_MS_SQL,
