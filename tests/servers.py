@@ -35,6 +35,8 @@ def _start() -> None:
     if needed["REDIS"]:
         os.environ["REDIS_URL"] = servers.urls.redis
     os.environ["DATA_DIR"] = str(folder)
+    # The suite starts hundreds of processes: whatever the caller's shell says, each module is compiled once for all.
+    os.environ |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(folder / "pycache")}
     starter = os.getpid()
 
     def end() -> None:

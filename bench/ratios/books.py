@@ -8,9 +8,7 @@ import redis
 from django.conf import settings
 
 from kernel import db
-from kernel.db import violation_counts
-from ledger.invariants import CHECKS as LEDGER_CHECKS
-from settlement.invariants import CHECKS as ORDER_CHECKS
+from settlement.checks import CHECKS, Form, violations_count
 
 # What the fill leaves out on purpose: raised watermarks and events of what was never placed.
 _FILLED = ("I-16", "I-19", "I-29")
@@ -18,8 +16,8 @@ _FILLED = ("I-16", "I-19", "I-29")
 
 def checked() -> str:
     """Return ``all hold``, or what does not; twins and limits have written into the same books."""
-    checks = {name: sql for name, sql in {**LEDGER_CHECKS, **ORDER_CHECKS}.items() if not name.startswith(_FILLED)}
-    broken = {name: found for name, found in violation_counts(checks).items() if found}
+    without = frozenset(name for name in CHECKS if name.startswith(_FILLED))
+    broken = {name: found for name, found in violations_count(Form.QUICK, without=without).items() if found}
     return "; ".join(f"{name}: {found}" for name, found in broken.items()) or "all hold"
 
 

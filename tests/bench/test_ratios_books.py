@@ -77,4 +77,4 @@ def _places_alike(filled: Stock) -> None:
     first, second = ({field.name: getattr(one, field.name) for field in Order._meta.fields} for one in found)
     own = ("id", "client_order_id", "user_id", "wallet_id", "accepted_at_ms", "expires_at_ms", "entered_at_ms")
     differing = {name for name in first if name not in own and first[name] != second[name]}
-    assert differing <= {"asked", "source", "balance_after"}
+    assert differing <= {"asked", "source", "balance_after", "handled_us"}
