@@ -83,6 +83,11 @@ _TABLES = """
 SELECT format('%%I', relname) FROM pg_class
 WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
   AND relname <> ALL(%s)"""
+# Days of long ago that a test made; the next one's archive would find them.
+_OLD_DAYS = """
+SELECT format('%I', relname) FROM pg_class JOIN pg_inherits ON inhrelid = pg_class.oid
+WHERE inhparent IN ('quotes_tick'::regclass, 'quotes_watermark_raise'::regclass)
+  AND right(relname, 8) < to_char((now() AT TIME ZONE 'UTC')::date - 1, 'YYYYMMDD')"""
 _TRUNCATE_TRIGGERS = """
 SELECT format('%I', relname), format('%I', tgname) FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
 WHERE tgtype & 32 > 0 AND NOT tgisinternal AND tgenabled <> 'D'"""
@@ -100,6 +105,9 @@ def tables_empty() -> None:
         tables = [name for (name,) in cursor.fetchall()]
         cursor.execute(" UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT FROM {name})" for name in tables))
         filled = [name for (name,) in cursor.fetchall()]
+        cursor.execute(_OLD_DAYS)
+        if old := [name for (name,) in cursor.fetchall()]:
+            cursor.execute(f"DROP TABLE {', '.join(old)}")
         cursor.execute(_TRUNCATE_TRIGGERS)
         triggers = cursor.fetchall()
         cursor.execute(

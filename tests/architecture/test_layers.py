@@ -58,7 +58,9 @@ def model(tmp_path: Path) -> Path:
         for module in contract.get("source_modules", ()):
             # Modules that a contract names besides the rooms; whole packages are there.
             if "." in module:
-                (tmp_path / module.replace(".", "/")).with_suffix(".py").touch()
+                path = (tmp_path / module.replace(".", "/")).with_suffix(".py")
+                path.parent.mkdir(exist_ok=True)
+                path.touch()
     return tmp_path
 
 

@@ -12,6 +12,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
+from accounts.models import User
 from kernel.facts import ATTEMPTS_MAX, facts_apply
 from kernel.ids import uuid7
 from kernel.jobs import MINUTE_MS, job_once
@@ -80,7 +81,8 @@ def test_pages_without_rows_say_so(operator: Client) -> None:
 def test_days_of_a_user_are_found_by_e_mail(operator: Client, market: Market) -> None:
     """Rules 14: support looks a client up."""
     row = DailyUser.objects.filter(book_kind="real").get()
-    assert str(row.pk) in page(operator, "settlement_dailyuser_changelist", q="TRADER-")
+    email = User.objects.get(pk=row.user_id).email
+    assert f"dailyuser/{row.pk}/" in page(operator, "settlement_dailyuser_changelist", q=email.upper())
     assert f"dailyuser/{row.pk}/" not in page(operator, "settlement_dailyuser_changelist", q="nobody@example.com")
     assert f"dailyuser/{row.pk}/" in page(operator, "settlement_dailyuser_changelist", q=str(row.user_id))
 
