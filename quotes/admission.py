@@ -19,7 +19,7 @@ from kernel.money import format_scaled
 from quotes import statements
 from quotes.domain import (
     ADMISSION,
-    CANDLE_INTERVALS_S,
+    CANDLES_STORED_S,
     Admission,
     AdmittedTick,
     Head,
@@ -35,7 +35,6 @@ from quotes.publishing import publish
 
 log = structlog.get_logger(__name__)
 
-_INTERVALS_S = tuple(sorted(CANDLE_INTERVALS_S.values()))
 _SAMPLES_PER_BATCH = 3
 _SAMPLE_EVERY_MS = 60_000
 _SAMPLED_NAMES = 1_000
@@ -190,14 +189,14 @@ def _candles_write(results: Mapping[int, Admission], logs: Mapping[int, SymbolLo
         (symbol_id, span)
         for symbol_id, result in sorted(results.items())
         if result.admitted
-        for span in candle_spans([(tick.at_ms, tick.price) for tick in result.admitted], _INTERVALS_S)
+        for span in candle_spans([(tick.at_ms, tick.price) for tick in result.admitted], CANDLES_STORED_S)
     ]
     if not spans:
         return
     db.run(
         statements.CANDLES_UPSERT,
         {
-            "intervals": db.numbers_array(_INTERVALS_S),
+            "intervals": db.numbers_array(CANDLES_STORED_S),
             "ids": db.numbers_array(symbol_id for symbol_id, _ in spans),
             "revisions": db.numbers_array(logs[symbol_id].terms.revision for symbol_id, _ in spans),
             "shortest": db.numbers_array(span.shortest_s for _, span in spans),

@@ -12,7 +12,7 @@ from kernel import db
 from kernel.clock import DB_NOW_MS_SQL
 from kernel.http.pages import Cursor
 from quotes import errors
-from quotes.domain import MarketFacts, MarketState, market_state
+from quotes.domain import CANDLES_JOINED_S, MarketFacts, MarketState, market_state
 from quotes.models import PayoutChange, Symbol, TickArchive
 from quotes.statements import CLOCK, MARKET_COLUMNS, MARKET_JOINS
 
@@ -53,6 +53,13 @@ _CANDLES = """
 SELECT start_ms, open, high, low, close, ticks, revision FROM quotes_candle
 WHERE symbol_id = %(symbol_id)s AND interval_s = %(interval_s)s AND start_ms >= %(from_ms)s AND start_ms < %(to_ms)s
 ORDER BY start_ms, revision"""
+
+_CANDLES_JOINED = """
+SELECT start_ms - mod(start_ms, %(length_ms)s::bigint) AS start_ms, (array_agg(open ORDER BY start_ms))[1], max(high),
+       min(low), (array_agg(close ORDER BY start_ms DESC))[1], sum(ticks)::integer, revision
+FROM quotes_candle
+WHERE symbol_id = %(symbol_id)s AND interval_s = %(interval_s)s AND start_ms >= %(from_ms)s AND start_ms < %(to_ms)s
+GROUP BY 1, revision ORDER BY 1, revision"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +163,14 @@ def candles_between(*, symbol_id: int, interval_s: int, from_ms: int, to_ms: int
 
     An interval in which a revision took effect has a row for each of them; the integers are of its price scale.
     """
-    return db.rows(_CANDLES, {"symbol_id": symbol_id, "interval_s": interval_s, "from_ms": from_ms, "to_ms": to_ms})
+    made_of_s = CANDLES_JOINED_S.get(interval_s)
+    if made_of_s is None:
+        return db.rows(_CANDLES, {"symbol_id": symbol_id, "interval_s": interval_s, "from_ms": from_ms, "to_ms": to_ms})
+    length_ms = interval_s * 1000
+    # Only whole intervals: those that begin at or after ``from`` and before ``to``.
+    first_ms, end_ms = (-(-at_ms // length_ms) * length_ms for at_ms in (from_ms, to_ms))
+    bounds = {"interval_s": made_of_s, "from_ms": first_ms, "to_ms": end_ms}
+    return db.rows(_CANDLES_JOINED, {"symbol_id": symbol_id, "length_ms": length_ms} | bounds)
 
 
 def payout_changes(*, code: str, cursor: Cursor | None, limit: int) -> Sequence[PayoutChange]:

@@ -99,6 +99,30 @@ def _base() -> int:
 
 def placement_script(stock: Stock) -> str:
     """Return the statements of placement as a script of pgbench; what Python would send is a variable or a literal."""
+    values = _values(stock)
+
+    def bound(sql: str) -> str:
+        filled = _VARIABLE.sub(lambda found: values[found[1]], sql).replace("%%", "%")
+        return " ".join(filled.split()) + ";"
+
+    # By its wallet the ticket names none, only a ledger.
+    lock = statements.WALLET_LOCK.replace("%(wallet_id)s", "NULL::uuid")
+    return "\n".join(
+        [
+            f"\\set u random(1, {stock.users})",
+            "\\set n :n + 1",
+            "BEGIN;",
+            bound(lock),
+            bound(statements.FACTS),
+            bound(statements.PLACE),
+            "COMMIT;",
+            "",
+        ]
+    )
+
+
+def _values(stock: Stock) -> dict[str, str]:
+    """Return the SQL of each parameter of placement."""
     number = "(:base::bigint + :client_id::bigint * 10000000 + :n::bigint)"
     symbol_id = next(iter(stock.still.values()))
     newest = FIRST_SEQ + TICKS_EACH - 1
@@ -143,23 +167,4 @@ def placement_script(stock: Stock) -> str:
     }
     nothing = {"session_closes_ms": "bigint", "expected_price": "text", "max_price_drift": "text"}
     nothing |= dict.fromkeys(("entry_after_seq", "entry_after_ms", "entry_until_ms"), "bigint")
-    values |= {name: f"NULL::{kind}" for name, kind in nothing.items()}
-
-    def bound(sql: str) -> str:
-        filled = _VARIABLE.sub(lambda found: values[found[1]], sql).replace("%%", "%")
-        return " ".join(filled.split()) + ";"
-
-    # By its wallet the ticket names none, only a ledger.
-    lock = statements.WALLET_LOCK.replace("%(wallet_id)s", "NULL::uuid")
-    return "\n".join(
-        [
-            f"\\set u random(1, {stock.users})",
-            "\\set n :n + 1",
-            "BEGIN;",
-            bound(lock),
-            bound(statements.FACTS),
-            bound(statements.PLACE),
-            "COMMIT;",
-            "",
-        ]
-    )
+    return values | {name: f"NULL::{kind}" for name, kind in nothing.items()}

@@ -128,6 +128,7 @@ def _acts(market: Market, trader: Trader, other: Trader) -> None:
     now_ms = db_now_ms()
     ticks_between(symbol_id=market.id, from_ms=now_ms - 2 * DAY_MS - 1_000, to_ms=now_ms - 2 * DAY_MS, limit=500)
     candles_between(symbol_id=market.id, interval_s=60, from_ms=60_000, to_ms=600_000)
+    candles_between(symbol_id=market.id, interval_s=30, from_ms=60_000, to_ms=600_000)
     page = events_after(user_id=trader.user.pk, after=5, ledgers=None, limit=50)
     assert page.events
     statement(account_id=trader.wallets["real"], before_no=None, limit=51)
@@ -177,7 +178,7 @@ def _ticks(markets: Sequence[Market]) -> None:
     db.run("UPDATE quotes_symbol_head SET seq = %s WHERE symbol_id = ANY(%s)", [last, ids])
     for market in markets:
         market.log.seq = last
-    for interval_s in (1, 60):
+    for interval_s in (1, 15, 60):
         db.run(
             "INSERT INTO quotes_candle (symbol_id, interval_s, start_ms, revision, open, high, low, close, ticks)"
             " SELECT id, %(interval)s, n * %(interval)s * 1000, 1, 1, 1, 1, 1, 1"

@@ -98,6 +98,7 @@ HOT = [
     Hot("heads lock", quotes_statements.HEADS_LOCK, (("quotes_symbol_head_pkey",),)),
     Hot("ticks read", quotes_reads._TICKS, (("quotes_tick_newest",),)),
     Hot("candles read", quotes_reads._CANDLES, (("quotes_candle_pkey",),)),
+    Hot("candles joined", quotes_reads._CANDLES_JOINED, (("quotes_candle_pkey",),)),
     Hot("events after", events_reads._PAGE, (("realtime_event_pkey",), ("realtime_event_counter_pkey",))),
     Hot(
         "wallet statement",

@@ -18,7 +18,18 @@ from quotes.admission import (
     ticks_admit,
     watermarks_raise_to_expiry,
 )
-from quotes.domain import ADMISSION, CANDLE_INTERVALS_S, Head, RaiseCause, RawTick, Refusal, RefusedTick, candles_of
+from quotes.domain import (
+    ADMISSION,
+    CANDLE_INTERVALS_S,
+    CANDLES_STORED_S,
+    Head,
+    RaiseCause,
+    RawTick,
+    Refusal,
+    RefusedTick,
+    candles_of,
+)
+from quotes.selectors import candles_between
 from tests.quotes.market import Market, database_now_ms
 from tests.quotes.ticks import raw, reasons
 
@@ -70,27 +81,44 @@ def test_a_batch_is_stored_with_its_head_its_raise_and_its_candles() -> None:
         "SELECT interval_s, start_ms, open, high, low, close, ticks FROM quotes_candle WHERE symbol_id = %s",
         [market.symbol.id],
     )
-    expected = candles_of([(now_ms - 1_500, 110_000), (now_ms, 111_000)], CANDLE_INTERVALS_S.values())
+    expected = candles_of([(now_ms - 1_500, 110_000), (now_ms, 111_000)], CANDLES_STORED_S)
     assert sorted(stored) == sorted(
         (c.interval_s, c.start_ms, c.open, c.high, c.low, c.close, c.ticks) for c in expected
     )
 
 
-def test_stored_candles_equal_those_of_the_whole_log() -> None:
-    """Performance, ticks: many small batches add up to the candles of the log."""
+@pytest.mark.parametrize("interval_s", CANDLE_INTERVALS_S.values())
+def test_candles_of_every_interval_equal_those_of_the_whole_log(interval_s: int) -> None:
+    """Performance, ticks: many small batches add up to the candles of the log, stored or joined when they are read."""
     market, now_ms = Market(), database_now_ms()
-    for number, price in enumerate(("1.1", "1.12", "1.09", "1.1", "1.13", "1.10")):
-        admitted(market, raw(price, now_ms - 900 + number * 170))
+    steps_ms = (0, 170, 900, 14_000, 16_000, 31_000, 905_000, 1_850_000, 3_700_000, 15_000_000)
+    for number, ahead_ms in enumerate(steps_ms):
+        at_ms = now_ms + ahead_ms
+        admitted(market, raw(f"1.{10 + number * 7 % 5}", at_ms, recv_ms=at_ms))
 
     log = [(at_ms, price) for _, at_ms, price in ticks_of(market)]
-    stored = db.rows(
-        "SELECT interval_s, start_ms, open, high, low, close, ticks FROM quotes_candle WHERE symbol_id = %s",
-        [market.symbol.id],
+    read = candles_between(
+        symbol_id=market.symbol.id, interval_s=interval_s, from_ms=now_ms - 90_000_000, to_ms=now_ms + 90_000_000
     )
-    expected = candles_of(log, CANDLE_INTERVALS_S.values())
-    assert sorted(stored) == sorted(
-        (c.interval_s, c.start_ms, c.open, c.high, c.low, c.close, c.ticks) for c in expected
-    )
+    assert len(log) == len(steps_ms)
+    assert [row[:6] for row in read] == [
+        (c.start_ms, c.open, c.high, c.low, c.close, c.ticks) for c in candles_of(log, [interval_s])
+    ]
+
+
+def test_joined_candles_are_chosen_by_their_start() -> None:
+    """Contract: ``from`` inclusive, ``to`` exclusive, by start; an interval that began before ``from`` is left out."""
+    market, start_ms = Market(), database_now_ms() // 60_000 * 60_000 + 60_000
+    for ahead_ms in (1_000, 16_000, 31_000, 61_000):
+        at_ms = start_ms + ahead_ms
+        admitted(market, raw("1.1", at_ms, recv_ms=at_ms))
+
+    def starts(from_ms: int, to_ms: int) -> list[int]:
+        rows = candles_between(symbol_id=market.symbol.id, interval_s=30, from_ms=from_ms, to_ms=to_ms)
+        return [row[0] - start_ms for row in rows]
+
+    assert starts(start_ms, start_ms + 60_000) == [0, 30_000]
+    assert starts(start_ms + 1, start_ms + 60_001) == [30_000, 60_000]
 
 
 def test_a_second_parser_is_fenced_off_by_seq() -> None:

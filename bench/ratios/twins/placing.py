@@ -77,12 +77,20 @@ def order_placed(user: User, asked: Mapping[str, Any]) -> Order:
         state="open",
         balance_after=wallet.balance,
     )
+    _stake_moved(order, wallet, stakes)
+    changed = balance_changed(wallet, stakes, "order.opened")
+    events_told(user.id, wallet.book, [("order.opened", order_document(order)), ("balance.changed", changed)], now_ms)
+    return order
+
+
+def _stake_moved(order: Order, wallet: Account, stakes: Account) -> None:
+    """Write what is due, and the movement of the stake."""
     OrderOpen.objects.create(
         order=order,
-        symbol_id=symbol.id,
+        symbol_id=order.symbol_id,
         wallet_id=wallet.id,
         expires_at_ms=order.expires_at_ms,
-        stake=stake,
+        stake=order.stake,
         up=order.direction == "up",
         exposed=wallet.book == "real",
     )
@@ -93,18 +101,15 @@ def order_placed(user: User, asked: Mapping[str, Any]) -> Order:
         reference=order.id,
         debit_account=wallet,
         credit_account=stakes,
-        amount=stake,
+        amount=order.stake,
         book=wallet.book,
         currency=wallet.currency,
         debit_no=wallet.entry_no,
         debit_after=wallet.balance,
         credit_no=stakes.entry_no,
         credit_after=stakes.balance,
-        at_ms=now_ms,
+        at_ms=order.accepted_at_ms,
     )
-    changed = balance_changed(wallet, stakes, "order.opened")
-    events_told(user.id, wallet.book, [("order.opened", order_document(order)), ("balance.changed", changed)], now_ms)
-    return order
 
 
 def balance_changed(wallet: Account, stakes: Account, cause: str) -> BalanceChanged:
