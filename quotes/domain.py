@@ -32,7 +32,7 @@ CANDLE_INTERVALS_S = {
 }
 # Every tick writes the candles of the intervals that are stored. The others are joined from a few of these when they
 # are read, which is less work than to write them: interval in seconds, and the stored one that it is made of.
-CANDLES_JOINED_S = {30: 15, 1_800: 900, 14_400: 3_600, 86_400: 3_600}
+CANDLES_JOINED_S = {5: 1, 30: 15, 300: 60, 1_800: 900, 14_400: 3_600, 86_400: 3_600}
 CANDLES_STORED_S = tuple(sorted(set(CANDLE_INTERVALS_S.values()) - CANDLES_JOINED_S.keys()))
 PRICE_MAX = 2**62
 
