@@ -26,7 +26,10 @@ from quotes.stream.sockets import Socket
 
 log = structlog.get_logger(__name__)
 
-FRAME_S = 0.05
+# After a frame the hub is silent for as long as the frame took, within these bounds: then it reads as much as it
+# writes, and what comes meanwhile shares a frame.
+SILENT_LEAST_S = 0.005
+SILENT_MOST_S = 0.05
 LOOK_S = 1.0
 LOOK_WITHOUT_REDIS_S = 0.5
 _LOOKS_APART_S = 0.1
@@ -44,7 +47,7 @@ class Hub:
         self._states: dict[str, str] = {}
         self._heads_before: dict[str, int] = {}
         self._frame: asyncio.Handle | None = None
-        self._framed_s = 0.0
+        self._silent_until_s = 0.0
         self._ear = Ear(ticks=self.take, feed=self._hint)
         self._tasks: list[asyncio.Task[None]] = []
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="quotes-db")
@@ -98,9 +101,9 @@ class Hub:
                 self._pending.setdefault(tick.symbol, []).append(tick)
         if self._pending and self._frame is None:
             loop = asyncio.get_running_loop()
-            # What comes after a pause is told at once. The parser gathers already, so a frame holds back only what
-            # comes in quick succession, as from several feeds.
-            wait_s = self._framed_s + FRAME_S - loop.time()
+            # The parser gathers already: a window of the hub's own would hold each of its messages once more, for a
+            # time that depends on nothing but the phase between the two.
+            wait_s = self._silent_until_s - loop.time()
             self._frame = loop.call_later(wait_s, self._flush) if wait_s > 0 else loop.call_soon(self._flush)
 
     async def look(self) -> None:
@@ -143,7 +146,8 @@ class Hub:
         pending, self._pending = self._pending, {}
         if not pending:
             return
-        self._framed_s = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
         for symbol, ticks in pending.items():
             self._shown[symbol] = ticks[-1]
         encoded: dict[tuple[str, ...], tuple[list[Tick], str]] = {}
@@ -157,6 +161,8 @@ class Hub:
             ticks, text = encoded[told]
             for socket in list(sockets):
                 socket.tell_ticks(ticks, text)
+        ended_s = loop.time()
+        self._silent_until_s = ended_s + min(max(ended_s - began_s, SILENT_LEAST_S), SILENT_MOST_S)
 
     def _judge(self, markets: list[MarketRow]) -> None:
         """Tell the states that have changed, and the ticks that no message told."""
