@@ -17,6 +17,7 @@ from quotes.admission import LeadershipLostError
 from quotes.backoff import Backoff
 from quotes.feed_writer import DATABASE_ERRORS, FeedWriter, Report
 from quotes.inbox import Inbox
+from quotes.pace import Pace
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +39,7 @@ class FeedRunner:
         self._adapter = adapter
         self._writer = writer
         self._inbox = Inbox()
+        self._pace = Pace(window_s=WINDOW_S)
         self._wake = asyncio.Event()
         self._stopping = False
         self._leads: bool | None = None
@@ -94,7 +96,7 @@ class FeedRunner:
         await self._pause(STANDBY_S)
 
     async def _write_on(self) -> bool:
-        """Write what comes, at most every 50 ms, and beat each second; return when there is nothing to come."""
+        """Write what comes within 50 ms, and beat each second; return when there is nothing to come."""
         beat_at_s = 0.0
         while not await self._over():
             await self._wait(beat_at_s)
@@ -104,7 +106,7 @@ class FeedRunner:
             if started_s >= beat_at_s:
                 await self._beat()
                 beat_at_s = started_s + BEAT_S
-            await asyncio.sleep(max(0.0, WINDOW_S - (time.monotonic() - started_s)))
+            await asyncio.sleep(self._pace.rest_s(time.monotonic() - started_s))
         await self._beat()
         return True
 
@@ -118,11 +120,13 @@ class FeedRunner:
         cargo = self._inbox.take()
         if not cargo:
             return
+        began_s = time.monotonic()
         try:
             await self._on_thread(lambda: self._writer.write(cargo))
         except DATABASE_ERRORS:
             self._inbox.keep(cargo.declared)
             raise
+        self._pace.wrote(time.monotonic() - began_s)
 
     async def _beat(self) -> None:
         # Everything received until the sign of life that is told here has been written before.
