@@ -279,7 +279,7 @@ def _payouts(_: World, __: int) -> tuple[dict[str, Any], Check]:
 
 
 def _expiring(_: World, __: int) -> tuple[dict[str, Any], Check]:
-    """Make an event that is older than events are kept."""
+    """Make an event that is older than events are kept, of a kind that no movement of money has to go with."""
     _job_freed("realtime.events_expire")
     # A user of its own, whose first event it is: cursors of the clients must not expire.
     user = User(email=f"expiring-{uuid4().hex}@example.com", created_at_ms=wall_ms())
@@ -287,7 +287,7 @@ def _expiring(_: World, __: int) -> tuple[dict[str, Any], Check]:
     with transaction.atomic():
         user.save()
         event_counter_open(user_id)
-        draft = EventDraft(user_id, "demo", "balance.changed", b"{}", wall_ms() - 100 * DAY_MS)
+        draft = EventDraft(user_id, "demo", "limit.changed", b"{}", wall_ms() - 100 * DAY_MS)
         (seq,) = events_append([draft])
 
     def gone_once() -> list[str]:
