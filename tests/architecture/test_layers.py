@@ -60,6 +60,7 @@ def model(tmp_path: Path) -> Path:
             if "." in module:
                 path = (tmp_path / module.replace(".", "/")).with_suffix(".py")
                 path.parent.mkdir(exist_ok=True)
+                (path.parent / "__init__.py").touch()
                 path.touch()
     return tmp_path
 
