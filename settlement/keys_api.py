@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from kernel.http.pages import known_query
+from kernel.signing import signing_key_record
 from kernel.signing_history import keys_public
 from quotes.api import PublicView
 from settlement.verifier import NAME, verifier_bytes
@@ -41,6 +42,7 @@ class SigningKeysView(PublicView):
     def get(self, request: Request) -> Response:
         """List the keys that sign receipts and archives, newest first."""
         known_query(request.query_params)
+        signing_key_record()
         return Response({"data": keys_public()})
 
 

@@ -20,7 +20,7 @@ from kernel.clock import wall_ms
 from kernel.key_files import KeyFileError, PrivateKey, key_ensure, key_read
 from kernel.signing_history import key_in_use
 
-__all__ = ["KeyKind", "canonical", "key_path", "signature_by", "signed"]
+__all__ = ["KeyKind", "canonical", "key_path", "signature_by", "signed", "signing_key_record"]
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +53,11 @@ def signed(document: Mapping[str, Any]) -> dict[str, Any]:
         return {**document, "signature": None}
     key, kind = found
     return {**document, "signature": signature_by(key, kind, document)}
+
+
+def signing_key_record() -> None:
+    """Put the key that would sign now on record, so that whoever asks for the keys before any document knows it."""
+    _key()
 
 
 def signature_by(key: PrivateKey, kind: str, document: Mapping[str, Any]) -> dict[str, str]:
