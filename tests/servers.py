@@ -52,5 +52,7 @@ if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     own = Path(os.environ["DATA_DIR"]) / worker
     own.mkdir(mode=0o711, exist_ok=True)
     os.environ["DATA_DIR"] = str(own)
+    # Limits of log-ins by address are counted in Redis: workers of one address must not use up each other's.
+    os.environ["REDIS_URL"] = os.environ["REDIS_URL"].replace("?db=0", f"?db={int(worker.removeprefix('gw')) + 1}")
 else:
     _start()
