@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { verify } from "@/i18n/verify";
+import { verify } from "@/i18n/en/verify";
 
 const sources = import.meta.glob<string>("./verify/*.ts", { query: "?raw", import: "default", eager: true });
 const code = Object.entries(sources).filter(([path]) => !path.includes(".test.") && !path.includes("sample-")).map(([, text]) => text).join("\n");

@@ -1,7 +1,7 @@
 import { useI18n } from "vue-i18n";
 import { i18n } from "@/i18n";
-import { fairness } from "@/i18n/fairness";
-import { verify } from "@/i18n/verify";
+import { fairness } from "@/i18n/en/fairness";
+import { verify } from "@/i18n/en/verify";
 
 i18n.global.mergeLocaleMessage("en", { fairness: { ...fairness, verify } });
 

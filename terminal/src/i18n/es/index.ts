@@ -1,0 +1,26 @@
+import type { Messages } from "..";
+import { auth } from "./auth";
+import { chart } from "./chart";
+import { developer } from "./developer";
+import { help } from "./help";
+import { history } from "./history";
+import { orders } from "./orders";
+import { shell } from "./shell";
+import { symbols } from "./symbols";
+import { ticket } from "./ticket";
+import { tournaments } from "./tournaments";
+import { wallet } from "./wallet";
+
+export const es: Messages = {
+  ...shell,
+  ...symbols,
+  ...chart,
+  ...ticket,
+  ...orders,
+  ...history,
+  ...wallet,
+  ...developer,
+  ...tournaments,
+  ...help,
+  ...auth,
+};

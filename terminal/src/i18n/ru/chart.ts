@@ -1,0 +1,1 @@
+export { chart } from "../en/chart";

@@ -1,0 +1,1 @@
+export { developer } from "../en/developer";
