@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-LIMIT_START, LIMIT_MIN, LIMIT_MAX = 250, 50, 2_000
+LIMIT_START, LIMIT_MIN, LIMIT_MAX = 100, 25, 2_000
 # A batch holds its wallets' locks about this long, so that traders in it do not stall.
-HELD_TARGET_S = 0.025
+HELD_TARGET_S = 0.010
 
 
 @dataclass(slots=True)

@@ -123,18 +123,17 @@ def open_row(order: ClaimedOrder) -> SimpleNamespace:
     return SimpleNamespace(**order.row, state="open", **dict.fromkeys(later))
 
 
-def settled_row(settled: SettledOrder) -> SimpleNamespace:
-    """Return a settled order as its row now reads."""
-    decided, tick = settled.outcome, settled.outcome.tick
-    written = {
-        "state": decided.state.value,
-        "close_seq": tick and tick.seq,
-        "close_at_ms": tick and tick.at_ms,
-        "close_price": decided.close_price,
-        "close_tick_price": decided.tick_price,
-        "settled_at_ms": settled.order.now_ms,
-        "payout": decided.payout,
-        "reason": decided.reason and decided.reason.value,
-        "balance_after": settled.balance_after,
-    }
-    return SimpleNamespace(**(dict(settled.order.row) | written))
+def settled_row(order: ClaimedOrder, decided: Outcome) -> SimpleNamespace:
+    """Return a settled order as its row now reads, but for the balance, which is that of the time before."""
+    tick = decided.tick
+    return SimpleNamespace(
+        **order.row,
+        state=decided.state.value,
+        close_seq=tick and tick.seq,
+        close_at_ms=tick and tick.at_ms,
+        close_price=decided.close_price,
+        close_tick_price=decided.tick_price,
+        settled_at_ms=order.now_ms,
+        payout=decided.payout,
+        reason=decided.reason and decided.reason.value,
+    )

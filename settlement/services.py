@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
@@ -27,7 +29,7 @@ from quotes.domain import ADMISSION
 from quotes.services import watermarks_raise_to_expiry
 from realtime.balances import balance_draft
 from realtime.events import EventDraft, payload_encoded
-from realtime.services import events_append
+from realtime.services import counters_raise, events_append
 from settlement import statements
 from settlement.batches import HeldClock
 from settlement.claims import (
@@ -42,7 +44,7 @@ from settlement.claims import (
 )
 from settlement.domain import Entry, Outcome, Refund, entry, outcome
 from trading.domain import TRIMMED_MEAN, OrderState
-from trading.events import order_document
+from trading.events import order_document, payload_before_balance, payload_with_balance
 
 log = structlog.get_logger(__name__)
 
@@ -101,7 +103,9 @@ def orders_enter(*, limit: int, skip: Sequence[UUID] = (), held: HeldClock | Non
 def orders_settle(*, limit: int, skip: Sequence[UUID] = (), held: HeldClock | None = None) -> int:
     """Settle up to ``limit`` due orders in one transaction and a constant number of statements.
 
-    Locks in the platform's order: orders (skipping those of another worker), wallets by id, event counters.
+    Locks in the platform's order: orders (skipping those of another worker), wallets by id, event counters. What needs
+    no balance is written and prepared before the wallets are locked, since traders wait for them; and the server writes
+    one statement while Python prepares the next.
 
     :param skip: orders that failed by themselves and wait for somebody to look
     :param held: learns how long the batch held its wallets
@@ -122,7 +126,11 @@ def orders_settle(*, limit: int, skip: Sequence[UUID] = (), held: HeldClock | No
             ]
             if claimed:
                 reach("settle.decided")
-                events_append(_settled(claimed, decided, held))
+                with db.pipelined():
+                    ends = _ends_write(claimed, decided, held)
+                    counters = counters_raise(_told(ends))
+                    events_append(_settled_events(ends), counters)
+                ends.check()
                 reach("settle.written")
     except _DEFECTS as error:
         raise BatchFailedError([order.id for order in claimed]) from error
@@ -162,8 +170,9 @@ def _entered(claimed: Sequence[ClaimedOrder], entries: Sequence[Entry], held: He
     if going_on:
         db.run(statements.OPEN_ENTERED, {"ids": [order.id for order in going_on]})
     if refunded:
-        ends = [_refund(order, reason) for order, reason in refunded]
-        drafts += _settled([order for order, _ in refunded], ends, held)
+        ends = _ends_write([order for order, _ in refunded], [_refund(*pair) for pair in refunded], held)
+        ends.check()
+        drafts += _settled_events(ends)
     events_append(drafts)
     count("orders_entered", len(going_on))
 
@@ -185,15 +194,38 @@ def _opened_events(orders: Sequence[ClaimedOrder]) -> list[EventDraft]:
     ]
 
 
-def _settled(claimed: Sequence[ClaimedOrder], outcomes: Sequence[Outcome], held: HeldClock | None) -> list[EventDraft]:
-    """Write the ends of claimed orders and return their events; wallets are locked here, by id."""
+@dataclass(frozen=True, slots=True)
+class _Ends:
+    """What was sent of a batch: its orders with the balances after them, the begun documents, the wallets."""
+
+    settled: Sequence[SettledOrder]
+    begun: Sequence[bytes]
+    wallets: Mapping[UUID, WalletState]
+    written: db.Sent
+    deleted: db.Sent
+
+    def check(self) -> None:
+        """Check, once the statements have been answered, that every order was there to be written."""
+        assert self.written.count() == self.deleted.count() == len(self.settled), "an order changed under its lock"
+
+
+def _ends_write(claimed: Sequence[ClaimedOrder], outcomes: Sequence[Outcome], held: HeldClock | None) -> _Ends:
+    """Send what writes the ends of claimed orders; wallets are locked here, by id."""
     now_ms = claimed[0].now_ms
+    ids = db.ids_array(order.id for order in claimed)
+    deleted = db.send(statements.OPEN_DELETE, {"ids": ids})
+    facts_enqueue("order.settled", [order.id for order in claimed])
+    reach("settle.facts_queued")
+    columns = _order_columns(outcomes) | {"ids": ids, "at_ms": now_ms}
+    begun = [
+        payload_before_balance(settled_row(order, decided)) for order, decided in zip(claimed, outcomes, strict=True)
+    ]
     if held is not None:
         held.lock()
         transaction.on_commit(held.release)
     wallets_lock(order.wallet_id for order in claimed)
-    reach("settle.wallets_locked")
     wallets = wallet_states(order.wallet_id for order in claimed)
+    reach("settle.wallets_locked")
     balances = {wallet_id: state.wallet.balance for wallet_id, state in wallets.items()}
     settled = []
     for order, decided in zip(claimed, outcomes, strict=True):
@@ -202,13 +234,42 @@ def _settled(claimed: Sequence[ClaimedOrder], outcomes: Sequence[Outcome], held:
     drafts = [draft for one in settled for draft in transfers_of(one, wallets[one.order.wallet_id])]
     transfers_post(wallets=wallets, drafts=drafts, at_ms=now_ms)
     reach("settle.transfers_posted")
-    _orders_write(settled, now_ms)
+    columns["balances"] = db.numbers_array(one.balance_after for one in settled)
+    written = db.send(statements.ORDERS_WRITE, columns)
     reach("settle.orders_written")
-    facts_enqueue("order.settled", [order.id for order in claimed])
-    reach("settle.facts_queued")
-    for one in settled:
-        count("orders_settled", state=one.outcome.state.value)
-    return _settled_events(settled, wallets, now_ms)
+    for state, amount in Counter(decided.state.value for decided in outcomes).items():
+        count("orders_settled", amount, state=state)
+    return _Ends(settled, begun, wallets, written, deleted)
+
+
+def _told(ends: _Ends) -> Iterator[UUID]:
+    """Return the client of each event of a batch, before the events are there."""
+    yield from (one.order.user_id for one in ends.settled)
+    yield from (state.owner_id for state in ends.wallets.values())
+
+
+def _settled_events(ends: _Ends) -> list[EventDraft]:
+    """Return the events of a batch: every order, then each wallet once."""
+    now_ms = ends.settled[0].order.now_ms
+    drafts = []
+    for one, begun in zip(ends.settled, ends.begun, strict=True):
+        row = one.order.row
+        payload = payload_with_balance(begun, one.balance_after, row["currency"])
+        drafts.append(EventDraft(row["user_id"], row["book"], "order.settled", payload, now_ms))
+    drafts += [
+        balance_draft(
+            user_id=state.owner_id,
+            wallet_id=state.wallet_id,
+            book=state.book,
+            currency=state.currency,
+            balance=state.wallet.balance,
+            open_stakes=state.stakes.balance,
+            cause="order.settled",
+            at_ms=now_ms,
+        )
+        for state in ends.wallets.values()
+    ]
+    return drafts
 
 
 def transfers_of(settled: SettledOrder, wallet: WalletState) -> list[TransferDraft]:
@@ -230,55 +291,16 @@ def transfers_of(settled: SettledOrder, wallet: WalletState) -> list[TransferDra
     return [close, TransferDraft(Family.ORDER_PROFIT, "profit", order.id, house, order.wallet_id, profit)]
 
 
-def _orders_write(settled: Sequence[SettledOrder], now_ms: int) -> None:
-    ids = db.ids_array(one.order.id for one in settled)
-    outcomes = [one.outcome for one in settled]
+def _order_columns(outcomes: Sequence[Outcome]) -> dict[str, object]:
+    """Return what is written of the outcomes themselves."""
     ticks = [decided.tick for decided in outcomes]
     averaged = [None if decided.tick_price == decided.close_price else decided.tick_price for decided in outcomes]
-    written = db.run(
-        statements.ORDERS_WRITE,
-        {
-            "ids": ids,
-            "states": db.words_array(decided.state.value for decided in outcomes),
-            "seqs": db.numbers_array(None if tick is None else tick.seq for tick in ticks),
-            "tick_at_ms": db.numbers_array(None if tick is None else tick.at_ms for tick in ticks),
-            "prices": db.numbers_array(decided.close_price for decided in outcomes),
-            "tick_prices": db.numbers_array(averaged),
-            "reasons": db.words_array(decided.reason and decided.reason.value for decided in outcomes),
-            "payouts": db.numbers_array(decided.payout for decided in outcomes),
-            "balances": db.numbers_array(one.balance_after for one in settled),
-            "at_ms": now_ms,
-        },
-    )
-    deleted = db.run(statements.OPEN_DELETE, {"ids": ids})
-    assert written == deleted == len(settled), "a claimed order changed under its lock"
-
-
-def _settled_events(
-    settled: Sequence[SettledOrder], wallets: Mapping[UUID, WalletState], now_ms: int
-) -> list[EventDraft]:
-    """Return the events of a batch: every order, then each wallet once."""
-    drafts = [
-        EventDraft(
-            one.order.user_id,
-            one.order.row["book"],
-            "order.settled",
-            payload_encoded(order_document(settled_row(one))),
-            now_ms,
-        )
-        for one in settled
-    ]
-    drafts += [
-        balance_draft(
-            user_id=state.owner_id,
-            wallet_id=state.wallet_id,
-            book=state.book,
-            currency=state.currency,
-            balance=state.wallet.balance,
-            open_stakes=state.stakes.balance,
-            cause="order.settled",
-            at_ms=now_ms,
-        )
-        for state in wallets.values()
-    ]
-    return drafts
+    return {
+        "states": db.words_array(decided.state.value for decided in outcomes),
+        "seqs": db.numbers_array(None if tick is None else tick.seq for tick in ticks),
+        "tick_at_ms": db.numbers_array(None if tick is None else tick.at_ms for tick in ticks),
+        "prices": db.numbers_array(decided.close_price for decided in outcomes),
+        "tick_prices": db.numbers_array(averaged),
+        "reasons": db.words_array(decided.reason and decided.reason.value for decided in outcomes),
+        "payouts": db.numbers_array(decided.payout for decided in outcomes),
+    }

@@ -12,11 +12,13 @@ ORDER_COLUMNS = """
     o.accepted_at_ms, o.expires_at_ms, o.expected_price, o.max_price_drift, o.entry_after_seq, o.entry_after_ms,
     o.entry_until_ms, o.entered_at_ms, o.open_seq, o.open_at_ms, o.open_price, o.balance_after"""
 
+# Few symbols ever had an emergency: which ones is asked once for a statement, and only their orders look further.
 EVIDENCE_COLUMNS = """
     evidence.seq, evidence.at_ms, evidence.price, evidence.revision, coalesce(declared.closed, false),
-    EXISTS (SELECT FROM quotes_symbol_revision AS later
-            WHERE later.symbol_id = o.symbol_id AND later.emergency AND later.number > o.revision
-              AND later.since_ms <= o.expires_at_ms)"""
+    o.symbol_id IN (SELECT symbol_id FROM quotes_symbol_revision WHERE emergency)
+    AND EXISTS (SELECT FROM quotes_symbol_revision AS later
+                WHERE later.symbol_id = o.symbol_id AND later.emergency AND later.number > o.revision
+                  AND later.since_ms <= o.expires_at_ms)"""
 
 
 def evidence_joins(ticks: str = "quotes_tick") -> str:

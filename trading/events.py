@@ -9,7 +9,7 @@ import msgspec
 from accounts.domain import ledger_of
 from kernel.clock import optional_rfc3339, rfc3339
 from kernel.money import format_minor, format_scaled, optional_scaled
-from realtime.events import event_register
+from realtime.events import event_register, payload_encoded
 
 
 class TickDocument(msgspec.Struct, frozen=True):
@@ -88,6 +88,26 @@ def order_document(order: Any) -> OrderDocument:
         source=order.source,
         balance_after=format_minor(order.balance_after, currency),
     )
+
+
+def payload_before_balance(order: Any) -> bytes:
+    """Return the JSON of an order up to the value of its last member, the balance.
+
+    Most of a document can so be written before the wallet is locked, whose balance comes last.
+    """
+    return payload_encoded(order_document(order))[: -len(_balance_end(order.balance_after, order.currency))]
+
+
+def payload_with_balance(begun: bytes, balance: int, currency: str) -> bytes:
+    """Return the JSON of an order that :func:`payload_before_balance` began.
+
+    :param balance: minor units
+    """
+    return begun + _balance_end(balance, currency)
+
+
+def _balance_end(balance: int, currency: str) -> bytes:
+    return f'"{format_minor(balance, currency)}"}}'.encode()
 
 
 def _close_tick_price(order: Any) -> int | None:

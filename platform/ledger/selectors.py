@@ -54,7 +54,8 @@ class StatementRow:
 
 def wallet_states(wallet_ids: Iterable[UUID]) -> dict[UUID, WalletState]:
     """Return wallets and their stakes by wallet id, in a snapshot of its own."""
-    found = db.rows(statements.WALLETS_READ, {"wallet_ids": db.ids_array(sorted(set(wallet_ids)))})
+    ids = db.ids_array({wallet_id.int: wallet_id for wallet_id in wallet_ids}.values())
+    found = db.send(statements.WALLETS_READ, {"wallet_ids": ids}).rows()
     return {
         row[0]: WalletState(
             row[0], row[1], row[2], row[3], GuardedBalance(row[4], row[5]), row[6], GuardedBalance(row[7], row[8])

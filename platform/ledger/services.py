@@ -44,6 +44,8 @@ class Posting:
 def transfers_post(*, wallets: dict[UUID, WalletState], drafts: Sequence[TransferDraft], at_ms: int) -> Posting:
     """Post transfers that touch the given wallets, their stakes and the house; two statements for any number.
 
+    Within :func:`kernel.db.pipelined` neither is waited for.
+
     :param wallets: read by :func:`ledger.selectors.wallet_states` after :func:`ledger.locks.wallets_lock`; their
         balances change in place
     :param drafts: transfers of one fact share the reference, which becomes their entry id
@@ -57,7 +59,7 @@ def transfers_post(*, wallets: dict[UUID, WalletState], drafts: Sequence[Transfe
         places[state.wallet_id] = places[state.stakes_id] = (state.book, state.currency)
     transfers = numbered(drafts, guarded)
     touched = sorted({account for draft in drafts for account in (draft.debit, draft.credit)} & guarded.keys())
-    db.run(
+    db.send(
         statements.BALANCES_WRITE,
         {
             "ids": db.ids_array(touched),
@@ -65,7 +67,7 @@ def transfers_post(*, wallets: dict[UUID, WalletState], drafts: Sequence[Transfe
             "entry_nos": db.numbers_array(guarded[account].entry_no for account in touched),
         },
     )
-    db.run(statements.TRANSFERS_WRITE, _columns(transfers, places) | {"at_ms": at_ms})
+    db.send(statements.TRANSFERS_WRITE, _columns(transfers, places) | {"at_ms": at_ms})
     return Posting(wallets, transfers)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ import msgspec
 from django.db import transaction
 
 from kernel.clock import rfc3339
-from kernel.db import ids_array, numbers_array, require_transaction, rows, run, words_array
+from kernel.db import Sent, ids_array, numbers_array, require_transaction, rows, run, send, words_array
 from kernel.failpoints import reach
 from realtime import publishing
 from realtime.events import EventDraft
@@ -36,12 +36,55 @@ def event_counter_open(user_id: UUID) -> None:
     )
 
 
-def events_append(drafts: Sequence[EventDraft]) -> list[int]:
+class RaisedCounters:
+    """Counters that give their users' next events their numbers; locked, and raised by as many as will be stored."""
+
+    def __init__(self, amounts: Counter[int], raised: Sent) -> None:
+        self._amounts = amounts
+        self._raised = raised
+
+    def numbers(self, drafts: Sequence[EventDraft]) -> list[int]:
+        """Return the number of each draft, in the order given.
+
+        :raises LookupError: when a user has no counter
+        """
+        newest = {user.int: seq for user, seq in self._raised.rows()}
+        missing = self._amounts.keys() - newest.keys()
+        if missing:
+            raise LookupError(f"no event counter for {UUID(int=missing.pop())}")
+        following = {number: newest[number] - amount for number, amount in self._amounts.items()}
+        numbers = []
+        for draft in drafts:
+            user = draft.user_id.int
+            following[user] += 1
+            numbers.append(following[user])
+        assert following == newest, "as many events are stored as the counters were raised by"
+        return numbers
+
+
+def counters_raise(user_ids: Iterable[UUID]) -> RaisedCounters:
+    """Lock the counters of users, in the order of their ids, and raise each by one for each time its user is named.
+
+    This must be the last lock of the transaction: the rows of the counters make the events of one user commit in the
+    order of their numbers, without a hole.
+
+    :raises TransactionManagementError: outside a transaction
+    """
+    require_transaction()
+    # By whole numbers, which hash and compare many times faster than the ids that they are.
+    amounts = Counter([user_id.int for user_id in user_ids])
+    users = sorted(amounts)
+    ids = ids_array(UUID(int=user) for user in users)
+    if len(users) > 1:
+        # An UPDATE locks rows in the order of its plan; only this statement makes the order ours.
+        send(COUNTERS_LOCK, [ids])
+    return RaisedCounters(amounts, send(COUNTERS_RAISE, [ids, numbers_array(amounts[user] for user in users)]))
+
+
+def events_append(drafts: Sequence[EventDraft], counters: RaisedCounters | None = None) -> list[int]:
     """Store events in the caller's transaction and tell the sockets after its commit.
 
-    The counters are locked in the order of user ids and must be the last lock of the transaction:
-    their rows make the events of one user commit in the order of their numbers, without a hole.
-
+    :param counters: those of all users of the drafts, when they are raised already
     :return: the number of each draft, in the order given
     :raises TransactionManagementError: outside a transaction
     :raises LookupError: when a user has no counter
@@ -49,19 +92,16 @@ def events_append(drafts: Sequence[EventDraft]) -> list[int]:
     require_transaction()
     if not drafts:
         return []
-    seqs = _numbered(drafts)
-    run(
-        EVENTS_INSERT,
-        {
-            "user_ids": ids_array(draft.user_id for draft in drafts),
-            "seqs": numbers_array(seqs),
-            "books": words_array(draft.book for draft in drafts),
-            "types": words_array(draft.type for draft in drafts),
-            "versions": numbers_array(draft.version for draft in drafts),
-            "payloads": payloads_array(drafts),
-            "at_ms": numbers_array(draft.at_ms for draft in drafts),
-        },
-    )
+    columns = {
+        "user_ids": ids_array(draft.user_id for draft in drafts),
+        "books": words_array(draft.book for draft in drafts),
+        "types": words_array(draft.type for draft in drafts),
+        "versions": numbers_array(draft.version for draft in drafts),
+        "payloads": payloads_array(drafts),
+        "at_ms": numbers_array(draft.at_ms for draft in drafts),
+    }
+    seqs = (counters or counters_raise(draft.user_id for draft in drafts)).numbers(drafts)
+    send(EVENTS_INSERT, columns | {"seqs": numbers_array(seqs)})
     transaction.on_commit(lambda: publishing.events_publish(list(zip(seqs, drafts, strict=True))))
     return seqs
 
@@ -102,27 +142,6 @@ def events_expire(*, before_ms: int) -> int:
     deleted = run(EVENTS_DELETE, [users])
     reach("events.deleted")
     return deleted
-
-
-def _numbered(drafts: Sequence[EventDraft]) -> list[int]:
-    # By whole numbers, which hash and compare many times faster than the ids that they are.
-    numbers = [draft.user_id.int for draft in drafts]
-    amounts = Counter(numbers)
-    users = [UUID(int=number) for number in sorted(amounts)]
-    if len(users) > 1:
-        # An UPDATE locks rows in the order of its plan; only this statement makes the order ours.
-        rows(COUNTERS_LOCK, [ids_array(users)])
-    raised = [ids_array(users), numbers_array(amounts[user.int] for user in users)]
-    newest = {user.int: seq for user, seq in rows(COUNTERS_RAISE, raised)}
-    missing = [user for user in users if user.int not in newest]
-    if missing:
-        raise LookupError(f"no event counter for {missing[0]}")
-    following = {number: newest[number] - amount for number, amount in amounts.items()}
-    seqs = []
-    for number in numbers:
-        following[number] += 1
-        seqs.append(following[number])
-    return seqs
 
 
 def _subject(payload: object) -> Any:

@@ -14,7 +14,7 @@ from quotes.admission import heartbeats_record
 from realtime import services as event_services
 from realtime import statements as event_statements
 from settlement import services, statistics
-from tests.invariants.mutant import Mutant, replaced
+from tests.invariants.mutant import Mutant, Patch, replaced
 from tests.invariants.scenario import Scenario
 from tests.market import market_open, settle_due
 from trading import limits
@@ -69,6 +69,21 @@ def _without(kind: str) -> Any:
         return [draft for draft in _settled_events(*args) if draft.type != kind]
 
     return kept
+
+
+def _untold(kind: str) -> Any:
+    """Return what names the clients of the events that a writer without one kind stores."""
+
+    def named(ends: Any) -> list[Any]:
+        if kind == "balance.changed":
+            return [one.order.user_id for one in ends.settled]
+        return [state.owner_id for state in ends.wallets.values()]
+
+    return named
+
+
+def _forgotten(kind: str) -> tuple[Patch, ...]:
+    return (services, "_settled_events", _without(kind)), (services, "_told", _untold(kind))
 
 
 def _renamed(user_id: Any, kind: str, payload: Any, now_ms: int) -> Any:
@@ -139,12 +154,12 @@ FEED_MUTANTS = (
     Mutant(
         "I-29 each order",
         "the event of a settlement is published and not stored",
-        ((services, "_settled_events", _without("order.settled")),),
+        _forgotten("order.settled"),
     ),
     Mutant(
         "I-29 each movement",
         "the balance after a settlement is not told",
-        ((services, "_settled_events", _without("balance.changed")),),
+        _forgotten("balance.changed"),
     ),
     Mutant("I-29 each ban", "nobody tells of a ban", ((accounts_services, "on_user_banned", []),)),
     Mutant("I-29 each ban", "a change of limits is told by another name", ((limits, "_draft", _renamed),)),

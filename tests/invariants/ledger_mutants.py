@@ -242,7 +242,7 @@ LEDGER_MUTANTS = (
         "I-06 no transfer crosses",
         "a lost demo stake goes to the house's real account",
         ((settlement_services, "house_account_id", _house_of_the_real_book),),
-        ("ledger_transfer.ledger_transfer_debit_place", "ledger_transfer.ledger_transfer_credit_place"),
+        ("ledger_transfer.ledger_transfer_place",),
     ),
     Mutant(
         "I-06 no transfer is without",
