@@ -74,18 +74,30 @@ class BatchFailedError(Exception):
 _DEFECTS = (LookupError, AssertionError, InsufficientFundsError, IntegrityError)
 
 
-def orders_enter(*, limit: int, skip: Sequence[UUID] = (), held: HeldClock | None = None) -> int:
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A share of all wallets: those whose id ends in these bits, under the mask."""
+
+    mask: int = 0
+    bits: int = 0
+
+
+ALL = Lane()
+
+
+def orders_enter(*, limit: int, skip: Sequence[UUID] = (), held: HeldClock | None = None, lane: Lane = ALL) -> int:
     """Let up to ``limit`` orders enter at their next tick, or refund them, in one transaction.
 
     :param skip: orders that failed by themselves and wait for somebody to look
     :param held: learns how long the batch held its wallets
+    :param lane: only orders of these wallets
     :return: how many orders were decided; 0 when none can be
     :raises BatchFailedError: with the orders of the batch, when one of them is at odds with the books
     """
     claimed: list[ClaimedOrder] = []
     try:
         with transaction.atomic(durable=True):
-            rows = db.rows(statements.ENTRY_CLAIM, {"limit": limit, "skip": list(skip)})
+            rows = db.rows(statements.ENTRY_CLAIM, _claim(limit, skip, lane))
             claimed += [order_of(row) for row in rows]
             ticks = [tick_of(row[1 + ORDER_WIDTH :]) for row in rows]
             entries = [entry(terms=order.entry_terms, tick=tick) for order, tick in zip(claimed, ticks, strict=True)]
@@ -100,7 +112,7 @@ def orders_enter(*, limit: int, skip: Sequence[UUID] = (), held: HeldClock | Non
     return len(claimed)
 
 
-def orders_settle(*, limit: int, skip: Sequence[UUID] = (), held: HeldClock | None = None) -> int:
+def orders_settle(*, limit: int, skip: Sequence[UUID] = (), held: HeldClock | None = None, lane: Lane = ALL) -> int:
     """Settle up to ``limit`` due orders in one transaction and a constant number of statements.
 
     Locks in the platform's order: orders (skipping those of another worker), wallets by id, event counters. What needs
@@ -109,13 +121,14 @@ def orders_settle(*, limit: int, skip: Sequence[UUID] = (), held: HeldClock | No
 
     :param skip: orders that failed by themselves and wait for somebody to look
     :param held: learns how long the batch held its wallets
+    :param lane: only orders of these wallets
     :return: how many orders were settled; 0 when none is due
     :raises BatchFailedError: with the orders of the batch, when one of them is at odds with the books
     """
     claimed: list[ClaimedOrder] = []
     try:
         with transaction.atomic(durable=True):
-            rows = db.rows(statements.CLAIM, {"limit": limit, "skip": list(skip)})
+            rows = db.rows(statements.CLAIM, _claim(limit, skip, lane))
             claimed += [order_of(row) for row in rows]
             if claimed:
                 reach("settle.claimed")
@@ -137,6 +150,10 @@ def orders_settle(*, limit: int, skip: Sequence[UUID] = (), held: HeldClock | No
     if claimed:
         reach("settle.committed")
     return len(claimed)
+
+
+def _claim(limit: int, skip: Sequence[UUID], lane: Lane) -> dict[str, object]:
+    return {"limit": limit, "skip": list(skip), "mask": lane.mask, "bits": lane.bits}
 
 
 def _windows(claimed: Sequence[ClaimedOrder]) -> Mapping[UUID, tuple[Sequence[int], Sequence[int]]]:

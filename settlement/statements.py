@@ -49,6 +49,7 @@ WITH due AS MATERIALIZED (
     WHERE opened.expires_at_ms <= (SELECT max(watermark_ms) FROM quotes_symbol_head)
       AND opened.expires_at_ms <= head.watermark_ms AND opened.entry_after_seq IS NULL
       AND NOT opened.order_id = ANY(%(skip)s)
+      AND get_byte(uuid_send(opened.wallet_id), 15) & %(mask)s = %(bits)s
     ORDER BY opened.expires_at_ms, opened.order_id
     LIMIT %(limit)s
     FOR NO KEY UPDATE OF opened SKIP LOCKED
@@ -77,6 +78,7 @@ WITH due AS MATERIALIZED (
     WHERE opened.entry_after_seq IS NOT NULL
       AND (opened.entry_after_seq < head.seq OR opened.entry_until_ms <= head.watermark_ms)
       AND NOT opened.order_id = ANY(%(skip)s)
+      AND get_byte(uuid_send(opened.wallet_id), 15) & %(mask)s = %(bits)s
     ORDER BY opened.expires_at_ms, opened.order_id
     LIMIT %(limit)s
     FOR NO KEY UPDATE OF opened SKIP LOCKED

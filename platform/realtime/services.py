@@ -102,7 +102,9 @@ def events_append(drafts: Sequence[EventDraft], counters: RaisedCounters | None 
     }
     seqs = (counters or counters_raise(draft.user_id for draft in drafts)).numbers(drafts)
     send(EVENTS_INSERT, columns | {"seqs": numbers_array(seqs)})
-    transaction.on_commit(lambda: publishing.events_publish(list(zip(seqs, drafts, strict=True))))
+    # While the server stores them.
+    hints = publishing.hints_encoded(list(zip(seqs, drafts, strict=True)))
+    transaction.on_commit(lambda: publishing.hints_send(hints))
     return seqs
 
 
