@@ -84,11 +84,10 @@ class ClaimedOrder:
 
 @dataclass(frozen=True, slots=True)
 class SettledOrder:
-    """A claimed order with what was decided; ``balance_after`` is its wallet's, in minor units."""
+    """A claimed order with what was decided."""
 
     order: ClaimedOrder
     outcome: Outcome
-    balance_after: int
 
 
 def order_of(row: Sequence[Any]) -> ClaimedOrder:
@@ -123,17 +122,17 @@ def open_row(order: ClaimedOrder) -> SimpleNamespace:
     return SimpleNamespace(**order.row, state="open", **dict.fromkeys(later))
 
 
-def settled_row(order: ClaimedOrder, decided: Outcome) -> SimpleNamespace:
+def settled_row(settled: SettledOrder) -> SimpleNamespace:
     """Return a settled order as its row now reads, but for the balance, which is that of the time before."""
-    tick = decided.tick
+    decided, tick = settled.outcome, settled.outcome.tick
     return SimpleNamespace(
-        **order.row,
+        **settled.order.row,
         state=decided.state.value,
         close_seq=tick and tick.seq,
         close_at_ms=tick and tick.at_ms,
         close_price=decided.close_price,
         close_tick_price=decided.tick_price,
-        settled_at_ms=order.now_ms,
+        settled_at_ms=settled.order.now_ms,
         payout=decided.payout,
         reason=decided.reason and decided.reason.value,
     )

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from kernel.clock import DB_NOW_MS_SQL
+from realtime.balances import OPEN_STAKES, payload_end
+from realtime.statements import TOLD_CTES
 from settlement.domain import TRIMMED_WINDOW_MS
+from trading.events import PAYLOAD_END
+
+CAUSE = "order.settled"
 
 # What an order is, as `claims.order_of` reads it.
 ORDER_COLUMNS = """
@@ -116,14 +121,45 @@ CROSS JOIN LATERAL (
 ) AS entering
 WHERE greatest(expiring.until_ms, entering.until_ms) IS NOT NULL"""
 
+# After the transfers of the batch: the balance after an order is the wallet's without what later ones of it are paid.
 ORDERS_WRITE = """
 UPDATE trading_order AS o SET state = new.state, close_seq = new.seq, close_at_ms = new.at_ms,
     close_price = new.price, close_tick_price = new.tick_price, reason = new.reason, payout = new.payout,
-    settled_at_ms = %(at_ms)s, balance_after = new.balance_after
-FROM unnest(%(ids)s::uuid[], %(states)s::text[], %(seqs)s::bigint[], %(tick_at_ms)s::bigint[], %(prices)s::bigint[],
-            %(tick_prices)s::bigint[], %(reasons)s::text[], %(payouts)s::bigint[], %(balances)s::bigint[])
-    AS new(id, state, seq, at_ms, price, tick_price, reason, payout, balance_after)
+    settled_at_ms = %(at_ms)s, balance_after = wallet.balance - new.paid_later
+FROM unnest(%(ids)s::uuid[], %(wallet_ids)s::uuid[], %(states)s::text[], %(seqs)s::bigint[], %(tick_at_ms)s::bigint[],
+            %(prices)s::bigint[], %(tick_prices)s::bigint[], %(reasons)s::text[], %(payouts)s::bigint[],
+            %(paid_later)s::bigint[])
+    AS new(id, wallet_id, state, seq, at_ms, price, tick_price, reason, payout, paid_later)
+JOIN ledger_account AS wallet ON wallet.id = new.wallet_id
 WHERE o.id = new.id"""
+
+
+def _money(minor: str) -> str:
+    return f"round(({minor})::numeric / e.unit, e.scale)::text"
+
+
+# The events of a batch, whose documents were begun before the wallets were locked; here they get their money. Each row
+# says what an event was told with: its user's newest number before the batch, the balance and the open stakes.
+ENDS_TELL = f"""
+WITH wallet AS MATERIALIZED (
+    SELECT wallet.id, wallet.balance, stakes.balance AS open_stakes
+    FROM ledger_account AS wallet JOIN ledger_account AS stakes ON stakes.wallet_id = wallet.id
+    WHERE wallet.id = ANY(%(wallets)s::uuid[])
+), told AS MATERIALIZED (
+    SELECT e.n, e.user_id, e.book, e.type, 1::smallint AS version, %(at_ms)s::bigint AS at_ms,
+           wallet.balance - e.paid_later AS balance, wallet.open_stakes,
+           (e.begun || {_money("wallet.balance - e.paid_later")} || CASE e.type
+                WHEN 'balance.changed' THEN '{OPEN_STAKES}' || {_money("wallet.open_stakes")} || '{payload_end(CAUSE)}'
+                ELSE '{PAYLOAD_END}' END)::jsonb AS payload
+    FROM ROWS FROM (
+        unnest(%(user_ids)s::uuid[], %(wallet_ids)s::uuid[], %(books)s::text[], %(types)s::text[],
+               %(paid_later)s::bigint[], %(scales)s::int[], %(units)s::bigint[]),
+        string_to_table(%(begun)s, E'\\n')
+    ) WITH ORDINALITY AS e(user_id, wallet_id, book, type, paid_later, scale, unit, begun, n)
+    JOIN wallet ON wallet.id = e.wallet_id
+), {TOLD_CTES}
+SELECT raised.before, told.balance, told.open_stakes
+FROM told LEFT JOIN raised ON raised.user_id = told.user_id ORDER BY told.n"""
 
 OPEN_DELETE = "DELETE FROM trading_order_open WHERE order_id = ANY(%(ids)s::uuid[])"
 

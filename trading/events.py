@@ -90,24 +90,19 @@ def order_document(order: Any) -> OrderDocument:
     )
 
 
-def payload_before_balance(order: Any) -> bytes:
-    """Return the JSON of an order up to the value of its last member, the balance.
-
-    Most of a document can so be written before the wallet is locked, whose balance comes last.
-    """
-    return payload_encoded(order_document(order))[: -len(_balance_end(order.balance_after, order.currency))]
+# An order's document ends with the balance after it. Where that is not known yet, the rest is written before.
+PAYLOAD_END = '"}'
 
 
-def payload_with_balance(begun: bytes, balance: int, currency: str) -> bytes:
-    """Return the JSON of an order that :func:`payload_before_balance` began.
-
-    :param balance: minor units
-    """
-    return begun + _balance_end(balance, currency)
+def payload_begun(order: Any) -> str:
+    """Return the JSON of an order up to the figures of the balance after it, which :data:`PAYLOAD_END` follows."""
+    unfinished = format_minor(order.balance_after, order.currency) + PAYLOAD_END
+    return payload_encoded(order_document(order)).decode().removesuffix(unfinished)
 
 
-def _balance_end(balance: int, currency: str) -> bytes:
-    return f'"{format_minor(balance, currency)}"}}'.encode()
+def payload_filled(begun: str, *, balance: int, currency: str) -> bytes:
+    """Return the whole document that :func:`payload_begun` began; the balance comes in minor units."""
+    return f"{begun}{format_minor(balance, currency)}{PAYLOAD_END}".encode()
 
 
 def _close_tick_price(order: Any) -> int | None:

@@ -52,21 +52,11 @@ def group_channel(group: str) -> str:
 
 def events_publish(numbered: Sequence[tuple[int, EventDraft]]) -> None:
     """Send committed events to their users' groups."""
-    hints_send(hints_encoded(numbered))
-
-
-def hints_encoded(numbered: Sequence[tuple[int, EventDraft]]) -> list[str | bytes]:
-    """Return the messages of events, each after its channel, for :func:`hints_send` once they are committed."""
+    reach("events.committed")
     groups: dict[str, list[tuple[int, EventDraft]]] = {}
     for seq, draft in numbered:
         groups.setdefault(account_group(draft.user_id, ledger_of(draft.book)), []).append((seq, draft))
-    return _encoded((group, _hint(events)) for group, events in groups.items())
-
-
-def hints_send(encoded: Sequence[str | bytes]) -> None:
-    """Send the messages of committed events."""
-    reach("events.committed")
-    _send(encoded)
+    _send((group, _hint(events)) for group, events in groups.items())
 
 
 def public_publish(subject: str, message: str) -> None:
@@ -74,7 +64,7 @@ def public_publish(subject: str, message: str) -> None:
 
     :param subject: a newer message about the same subject replaces this one at slow readers
     """
-    _send(_encoded([(PUBLIC_GROUP, {"type": "public", "subject": subject, "message": message})]))
+    _send([(PUBLIC_GROUP, {"type": "public", "subject": subject, "message": message})])
 
 
 def _hint(events: list[tuple[int, EventDraft]]) -> dict[str, Any]:
@@ -89,18 +79,15 @@ def _hint(events: list[tuple[int, EventDraft]]) -> dict[str, Any]:
     }
 
 
-def _encoded(messages: Iterable[tuple[str, dict[str, Any]]]) -> list[str | bytes]:
-    return [part for group, hint in messages for part in (group_channel(group), msgspec.msgpack.encode(hint))]
-
-
-def _send(encoded: Sequence[str | bytes]) -> None:
+def _send(messages: Iterable[tuple[str, dict[str, Any]]]) -> None:
     """Publish all messages in one round trip; failure is counted, told once, and otherwise ignored."""
     global _silent_until_s, _failing  # noqa: PLW0603
     if time.monotonic() < _silent_until_s:
         count("realtime_hints_skipped")
         return
     try:
-        _redis().eval(_PUBLISH, 0, *encoded)
+        told = [part for group, hint in messages for part in (group_channel(group), msgspec.msgpack.encode(hint))]
+        _redis().eval(_PUBLISH, 0, *told)
     except (redis.RedisError, OSError) as error:
         # Commits must not wait for a store that is away: the next ones skip it for a moment.
         _silent_until_s = time.monotonic() + _PAUSE_AFTER_FAILURE_S

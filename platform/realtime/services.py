@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ import msgspec
 from django.db import transaction
 
 from kernel.clock import rfc3339
-from kernel.db import Sent, ids_array, numbers_array, require_transaction, rows, run, send, words_array
+from kernel.db import ids_array, numbers_array, require_transaction, rows, run, send, words_array
 from kernel.failpoints import reach
 from realtime import publishing
 from realtime.events import EventDraft
@@ -36,55 +36,26 @@ def event_counter_open(user_id: UUID) -> None:
     )
 
 
-class RaisedCounters:
-    """Counters that give their users' next events their numbers; locked, and raised by as many as will be stored."""
+def counters_lock(user_ids: Iterable[UUID]) -> None:
+    """Lock the counters of users in the order of their ids; this must be the last lock of the transaction.
 
-    def __init__(self, amounts: Counter[int], raised: Sent) -> None:
-        self._amounts = amounts
-        self._raised = raised
-
-    def numbers(self, drafts: Sequence[EventDraft]) -> list[int]:
-        """Return the number of each draft, in the order given.
-
-        :raises LookupError: when a user has no counter
-        """
-        newest = {user.int: seq for user, seq in self._raised.rows()}
-        missing = self._amounts.keys() - newest.keys()
-        if missing:
-            raise LookupError(f"no event counter for {UUID(int=missing.pop())}")
-        following = {number: newest[number] - amount for number, amount in self._amounts.items()}
-        numbers = []
-        for draft in drafts:
-            user = draft.user_id.int
-            following[user] += 1
-            numbers.append(following[user])
-        assert following == newest, "as many events are stored as the counters were raised by"
-        return numbers
-
-
-def counters_raise(user_ids: Iterable[UUID]) -> RaisedCounters:
-    """Lock the counters of users, in the order of their ids, and raise each by one for each time its user is named.
-
-    This must be the last lock of the transaction: the rows of the counters make the events of one user commit in the
-    order of their numbers, without a hole.
+    The rows of the counters make the events of one user commit in the order of their numbers, without a hole.
 
     :raises TransactionManagementError: outside a transaction
     """
     require_transaction()
     # By whole numbers, which hash and compare many times faster than the ids that they are.
-    amounts = Counter([user_id.int for user_id in user_ids])
-    users = sorted(amounts)
-    ids = ids_array(UUID(int=user) for user in users)
-    if len(users) > 1:
-        # An UPDATE locks rows in the order of its plan; only this statement makes the order ours.
-        send(COUNTERS_LOCK, [ids])
-    return RaisedCounters(amounts, send(COUNTERS_RAISE, [ids, numbers_array(amounts[user] for user in users)]))
+    users = sorted({user_id.int for user_id in user_ids})
+    # An UPDATE locks rows in the order of its plan; only this statement makes the order ours.
+    send(COUNTERS_LOCK, [ids_array(UUID(int=user) for user in users)])
 
 
-def events_append(drafts: Sequence[EventDraft], counters: RaisedCounters | None = None) -> list[int]:
+def events_append(drafts: Sequence[EventDraft], *, locked: bool = False) -> list[int]:
     """Store events in the caller's transaction and tell the sockets after its commit.
 
-    :param counters: those of all users of the drafts, when they are raised already
+    Their counters are the last lock of the transaction; see :func:`counters_lock`.
+
+    :param locked: the counters are locked already
     :return: the number of each draft, in the order given
     :raises TransactionManagementError: outside a transaction
     :raises LookupError: when a user has no counter
@@ -92,20 +63,51 @@ def events_append(drafts: Sequence[EventDraft], counters: RaisedCounters | None 
     require_transaction()
     if not drafts:
         return []
-    columns = {
-        "user_ids": ids_array(draft.user_id for draft in drafts),
-        "books": words_array(draft.book for draft in drafts),
-        "types": words_array(draft.type for draft in drafts),
-        "versions": numbers_array(draft.version for draft in drafts),
-        "payloads": payloads_array(drafts),
-        "at_ms": numbers_array(draft.at_ms for draft in drafts),
-    }
-    seqs = (counters or counters_raise(draft.user_id for draft in drafts)).numbers(drafts)
-    send(EVENTS_INSERT, columns | {"seqs": numbers_array(seqs)})
-    # While the server stores them.
-    hints = publishing.hints_encoded(list(zip(seqs, drafts, strict=True)))
-    transaction.on_commit(lambda: publishing.hints_send(hints))
+    amounts = Counter([draft.user_id.int for draft in drafts])
+    if len(amounts) > 1 and not locked:
+        counters_lock(draft.user_id for draft in drafts)
+    users = [UUID(int=user) for user in sorted(amounts)]
+    raised = rows(COUNTERS_RAISE, [ids_array(users), numbers_array(amounts[user.int] for user in users)])
+    seqs = events_numbered([draft.user_id for draft in drafts], {user: seq - amounts[user.int] for user, seq in raised})
+    run(
+        EVENTS_INSERT,
+        {
+            "user_ids": ids_array(draft.user_id for draft in drafts),
+            "seqs": numbers_array(seqs),
+            "books": words_array(draft.book for draft in drafts),
+            "types": words_array(draft.type for draft in drafts),
+            "versions": numbers_array(draft.version for draft in drafts),
+            "payloads": payloads_array(drafts),
+            "at_ms": numbers_array(draft.at_ms for draft in drafts),
+        },
+    )
+    events_told_on_commit(lambda: list(zip(seqs, drafts, strict=True)))
     return seqs
+
+
+def events_numbered(user_ids: Sequence[UUID], before: Mapping[UUID, int]) -> list[int]:
+    """Return the number of each of several users' events, in the order given.
+
+    :param before: each user's newest number before these events
+    :raises LookupError: when a user has no counter
+    """
+    following = {user.int: seq for user, seq in before.items()}
+    numbers = []
+    for user_id in user_ids:
+        user = user_id.int
+        if user not in following:
+            raise LookupError(f"no event counter for {user_id}")
+        following[user] += 1
+        numbers.append(following[user])
+    return numbers
+
+
+def events_told_on_commit(numbered: Callable[[], Sequence[tuple[int, EventDraft]]]) -> None:
+    """Tell the sockets, after commit, of events that are stored.
+
+    :param numbered: returns the events with their numbers; called after the commit, when nobody waits for locks
+    """
+    transaction.on_commit(lambda: publishing.events_publish(numbered()))
 
 
 def events_publish_on_commit(user_id: UUID, first_seq: int, drafts: Sequence[EventDraft]) -> None:

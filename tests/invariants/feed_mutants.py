@@ -20,7 +20,7 @@ from tests.market import market_open, settle_due
 from trading import limits
 
 _untimely = quotes_domain._untimely
-_settled_events = services._settled_events
+_told = services._told
 _draft = limits._draft
 
 
@@ -62,28 +62,13 @@ def _anything_near(price: int, level: int, settings: Any) -> bool:
     return True
 
 
-def _without(kind: str) -> Any:
+def _forgotten(kind: str) -> tuple[Patch, ...]:
     """Return a writer of events that forgets one kind."""
 
     def kept(*args: Any) -> Any:
-        return [draft for draft in _settled_events(*args) if draft.type != kind]
+        return [event for event in _told(*args) if event.type != kind]
 
-    return kept
-
-
-def _untold(kind: str) -> Any:
-    """Return what names the clients of the events that a writer without one kind stores."""
-
-    def named(ends: Any) -> list[Any]:
-        if kind == "balance.changed":
-            return [one.order.user_id for one in ends.settled]
-        return [state.owner_id for state in ends.wallets.values()]
-
-    return named
-
-
-def _forgotten(kind: str) -> tuple[Patch, ...]:
-    return (services, "_settled_events", _without(kind)), (services, "_told", _untold(kind))
+    return ((services, "_told", kept),)
 
 
 def _renamed(user_id: Any, kind: str, payload: Any, now_ms: int) -> Any:

@@ -6,7 +6,7 @@ import pytest
 
 from realtime.events import payload_encoded
 from tests.market import market_open, trader_open
-from trading.events import order_document, payload_before_balance, payload_with_balance
+from trading.events import order_document, payload_begun, payload_filled
 from trading.models import Order
 
 pytestmark = pytest.mark.django_db
@@ -17,6 +17,7 @@ def test_a_document_that_gets_its_balance_later_is_the_same_document(balance: in
     """ADR 0036: what is written before the wallet is locked differs in nothing from the whole document."""
     trader_open().place(market_open())
     order = Order.objects.get()
-    begun = payload_before_balance(order)
+    begun = payload_begun(order)
     order.balance_after = balance
-    assert payload_with_balance(begun, balance, order.currency) == payload_encoded(order_document(order))
+    whole = payload_encoded(order_document(order))
+    assert payload_filled(begun, balance=balance, currency=order.currency) == whole
