@@ -9,7 +9,7 @@ from uuid import UUID
 
 LIMIT_START, LIMIT_MIN, LIMIT_MAX = 100, 25, 2_000
 # A batch holds its wallets' locks about this long, so that traders in it do not stall.
-HELD_TARGET_S = 0.010
+HELD_TARGET_S = 0.016
 
 
 @dataclass(slots=True)
