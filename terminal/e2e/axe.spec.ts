@@ -1,0 +1,42 @@
+import AxeBuilder from "@axe-core/playwright";
+import type { Page } from "@playwright/test";
+import { expect, NOBODY, test, watchFaults } from "./fixtures";
+import { PENDING_STATE, TRADER_STATE } from "./global-setup";
+import { screensFor, visit, type Size, type Who } from "./screens";
+import { settledOrder } from "./seed";
+
+const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+const STATES: Record<Who, string | typeof NOBODY> = { trader: TRADER_STATE, nobody: NOBODY, pending: PENDING_STATE };
+
+/** What axe finds, a line for each place: rule, where, and why. A second theme can only differ in contrast. */
+async function violations(page: Page, all: boolean): Promise<string[]> {
+  const runOnly = all ? { type: "tag" as const, values: TAGS } : { type: "rule" as const, values: ["color-contrast"] };
+  const { violations: found } = await new AxeBuilder({ page }).options({ runOnly, resultTypes: ["violations"] }).analyze();
+  return found.flatMap((each) => each.nodes.slice(0, 5).map((node) => `${each.id}: ${node.target.join(" ")} - ${node.failureSummary?.split("\n")[1]?.trim() ?? ""}`));
+}
+
+for (const size of ["desktop", "phone"] as const) {
+  test(`axe finds nothing on any screen: ${size}, dark and light`, async ({ browser, baseURL }) => {
+    test.setTimeout(150_000);
+    const orderId = await settledOrder();
+    const found = new Map<string, string[]>();
+    for (const who of ["trader", "nobody", "pending"] as const) await check(who, size, orderId, found);
+    expect(Object.fromEntries(found)).toEqual({});
+
+    async function check(who: Who, at: Size, order: string, into: Map<string, string[]>): Promise<void> {
+      const context = await browser.newContext({ baseURL: baseURL ?? "", storageState: STATES[who], reducedMotion: "reduce", hasTouch: at === "phone", timezoneId: "UTC" });
+      const page = await context.newPage();
+      const faults = watchFaults(page, baseURL ?? "");
+      for (const screen of screensFor(at).filter((each) => each.who === who)) {
+        await visit(page, screen, at, order);
+        for (const colorScheme of ["dark", "light"] as const) {
+          await page.emulateMedia({ colorScheme });
+          const here = await violations(page, colorScheme === "dark");
+          if (here.length > 0) into.set(`${screen.name} ${colorScheme}`, here);
+        }
+      }
+      await context.close();
+      expect(faults).toEqual([]);
+    }
+  });
+}
