@@ -1,4 +1,4 @@
-import { test as base, expect, type Browser, type Page } from "@playwright/test";
+import { test as base, expect, type Browser, type Locator, type Page } from "@playwright/test";
 import chromium from "@sparticuz/chromium";
 import { chromium as driver } from "playwright-core";
 import { TRADER_STATE } from "./global-setup";
@@ -90,4 +90,19 @@ export async function press(page: Page, direction: "up" | "down"): Promise<strin
   const answer = await answered;
   expect(answer.status(), await answer.text()).toBe(201);
   return ((await answer.json()) as { id: string }).id;
+}
+
+/** Choose an asset by the dialog, as one does who knows its code. */
+export async function chooseAsset(page: Page, code: string): Promise<void> {
+  await page.getByRole("button", { name: "Choose an asset" }).first().click();
+  await page.getByRole("combobox").first().fill(code);
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("dialog")).toHaveCount(0);
+}
+
+/** The row of an order where its result stands. */
+export async function settledRow(page: Page, id: string): Promise<Locator> {
+  const row = page.locator(`[data-testid=recent-order][data-order='${id}']`);
+  await expect(row).toBeVisible({ timeout: 40_000 });
+  return row;
 }
