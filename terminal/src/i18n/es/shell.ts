@@ -84,7 +84,7 @@ export const shell: typeof english = {
   status: {
     practice: "Dinero de práctica: no se puede ingresar ni retirar.",
     contest: "Dinero de torneo: solo cuenta en el torneo.",
-    risk: "Las opciones a corto plazo son arriesgadas: puedes perder cada importe que apuestes.",
+    risk: "Las opciones a corto plazo son arriesgadas: puedes perder todo el importe de cada operación.",
     resettled: "Reliquidación del {at}:",
     checked: "{count} operación comprobada, | {count} operaciones comprobadas,",
     differences: "{count} diferencia | {count} diferencias",
