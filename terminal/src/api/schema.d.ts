@@ -1550,6 +1550,8 @@ export interface components {
             state_reason: string | null;
             /** Format: date-time */
             next_open: string | null;
+            /** Format: date-time */
+            session_ends: string | null;
             payout_percent: number;
             /** Format: double */
             break_even_percent: number;

@@ -15,6 +15,7 @@ export type NewOrder = Schemas["OrderRequestRequest"];
 export type Order = Schemas["Order"];
 export type OrderState = Schemas["OrderStateEnum"];
 export type OrdersQuery = NonNullable<operations["orders_list"]["parameters"]["query"]>;
+export type OwnLimits = Schemas["Limits"];
 export type SymbolRecord = Schemas["Symbol"];
 export type Wallet = Schemas["Wallet"];
 export type WalletEntry = Schemas["Entry"];
