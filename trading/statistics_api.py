@@ -18,7 +18,7 @@ from accounts.api import CallerView
 from accounts.errors import ledger_forbidden
 from kernel.clock import rfc3339, wall_ms
 from kernel.errors import field_invalid
-from kernel.http.pages import instant_query, known_query
+from kernel.http.pages import known_query, span_query
 from kernel.http.schema import FROM, TO
 from kernel.money import CURRENCY_SCALES, DEFAULT_CURRENCY, format_minor
 from ledger.domain import DEMO, REAL
@@ -135,7 +135,7 @@ class StatisticsView(CallerView):
         zone, tag = query.get("zone", "UTC"), query.get("tag")
         if zone not in _zones():
             raise field_invalid("zone", "must be the IANA name of a time zone, such as Europe/Madrid")
-        from_ms, to_ms = _span(instant_query(query, "from"), instant_query(query, "to"))
+        from_ms, to_ms = _span(*span_query(query))
         return Asked(
             user_id=self.caller.user_id,
             book=ledger,
@@ -149,7 +149,7 @@ class StatisticsView(CallerView):
 
 def _span(from_ms: int | None, to_ms: int | None) -> tuple[int, int]:
     to_ms = wall_ms() if to_ms is None else to_ms
-    from_ms = to_ms - SPAN_DAYS_DEFAULT * DAY_MS if from_ms is None else from_ms
+    from_ms = max(0, to_ms - SPAN_DAYS_DEFAULT * DAY_MS) if from_ms is None else from_ms
     if from_ms >= to_ms:
         raise field_invalid("from", "must be before to")
     if to_ms - from_ms > SPAN_DAYS_MAX * DAY_MS:

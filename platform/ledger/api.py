@@ -19,7 +19,7 @@ from kernel.clock import optional_rfc3339, rfc3339
 from kernel.errors import Problem, field_invalid
 from kernel.http import json_response
 from kernel.http.idempotency import answer_once
-from kernel.http.pages import Cursor, instant_query, known_query, page_ask, page_document
+from kernel.http.pages import Cursor, known_query, page_ask, page_document, span_query
 from kernel.http.rest import strict_json_loads
 from kernel.http.schema import FROM, PAGE, TO
 from kernel.money import format_minor
@@ -211,7 +211,7 @@ class WalletPeriodView(CallerView):
         query = request.query_params
         known_query(query, "from", "to")
         wallet = wallet_for(self.caller, wallet_id)
-        from_ms, to_ms = _span(query)
+        from_ms, to_ms = span_query(query)
         found = selectors.period_of(account_id=wallet.id, from_ms=from_ms, to_ms=to_ms)
 
         def money(amount: int) -> str:
@@ -234,19 +234,8 @@ class WalletPeriodView(CallerView):
         )
 
 
-def _span(query: Mapping[str, str]) -> tuple[int | None, int | None]:
-    """Return the time that is asked for; ``to`` is exclusive.
-
-    :raises Problem: ``request.invalid``
-    """
-    from_ms, to_ms = instant_query(query, "from"), instant_query(query, "to")
-    if from_ms is not None and to_ms is not None and from_ms >= to_ms:
-        raise field_invalid("from", "must be before to")
-    return from_ms, to_ms
-
-
 def _numbers(query: Mapping[str, str], wallet: selectors.WalletRow) -> tuple[int, int]:
-    from_ms, to_ms = _span(query)
+    from_ms, to_ms = span_query(query)
     return selectors.numbers_between(account_id=wallet.id, from_ms=from_ms, to_ms=to_ms)
 
 

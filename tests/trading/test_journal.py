@@ -38,7 +38,7 @@ def test_an_entry_is_written_whole_read_back_and_taken_away(market: Market, trad
     """PUT replaces the entry; an empty one is none; tags are one word for one thing."""
     order, client = trader.place(market), trader.http()
     address = f"/api/v1/orders/{order.id}/journal"
-    nothing = {"order_id": order.id, "note": "", "tags": [], "written_at": None}
+    nothing: dict[str, Any] = {"order_id": order.id, "note": "", "tags": [], "written_at": None}
     assert client.get(address).json() == nothing
 
     written = _put(client, order.id, {"note": "  Late entry. ", "tags": ["News", " late  entry ", "news", "НОВОСТИ"]})
