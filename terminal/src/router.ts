@@ -8,6 +8,13 @@ async function fairnessPage(): Promise<RouteComponent> {
   return page.default;
 }
 
+/** An order's page with its words and those of the check that it makes. */
+async function orderPage(): Promise<RouteComponent> {
+  const [page, order, fairness] = await Promise.all([import("./features/order/OrderPage.vue"), import("./features/order/words"), import("./features/fairness/words")]);
+  await Promise.all([order.bringOrderWords(), fairness.bringWords()]);
+  return page.default;
+}
+
 const routes: RouteRecordRaw[] = [
   {
     path: "/",
@@ -15,6 +22,7 @@ const routes: RouteRecordRaw[] = [
     children: [
       { path: "", name: "trade", component: () => import("./features/trade/TradePage.vue") },
       { path: "history", name: "history", component: () => import("./features/history/HistoryPage.vue") },
+      { path: "orders/:id", name: "order", component: orderPage },
       { path: "tournaments", name: "tournaments", component: () => import("./features/tournaments/TournamentsPage.vue") },
       { path: "wallet", name: "wallet", component: () => import("./features/wallet/WalletPage.vue") },
       { path: "developer", name: "developer", component: () => import("./features/developer/DeveloperPage.vue") },
