@@ -8,28 +8,36 @@ from typing import Any
 
 HEAD = """# The terminal in a browser, {day}
 
-Written by `make bench-terminal WRITE=1` at {time} UTC. The packaged headless Chromium draws in software and shares {note} with the
-platform, its database and the source of prices, so absolute figures are an upper bound; the columns beside each other are comparable.
+Written by `make bench-terminal WRITE=1` at {time} UTC. The packaged headless Chromium draws in software and shares two
+cores with the platform, its database and the source of prices, so absolute figures are an upper bound; the rows beside
+each other are comparable.
 
-`{symbol}` is open on the trade page; {symbols} symbols at {asked} ticks a second come from a local source through parser, gateway and
-socket. *Without ticks* is the same page in turns with it, {rounds} turns of {seconds} s each: its socket's messages are dropped.
+`{symbol}` is open on the trade page; {symbols} symbols at {asked} ticks a second come from a local source by parser,
+gateway and socket. *Without ticks* is the same page in turns with it, {rounds} turns of {seconds} s each: its socket's
+messages are dropped.
 """
 
 EXPLAINED = """
-- *Script*: what the main thread spends in JavaScript, nested calls counted once, between the begins of two frames. *All work* adds style,
-  layout and painting.
-- *Tick to paint*: from the message with a price of the open symbol to the end of the frame that shows another one. *Acceptance to row*:
-  from the answer 201 to the painted row. *Press to answer* has the network and the server in it.
-- *Heap*: after a forced collection. A session's ticks are handed to the page's own socket in little time and their times run on as in
-  {hours} hours; its orders are placed and settled by the platform. Flat means: the last is at most 1.1 times the first plus 2 MB.
+- *Script*: what the main thread spends in JavaScript between the begins of two frames, nested calls counted once. *All
+  work* adds style, layout and painting.
+- *Tick to paint*: from the message with a price of the open symbol to the end of the frame that shows another one.
+  *Acceptance to row*: from the answer 201 to the painted row. *Press to answer* has the network and the server in it.
+- *Heap*: after a forced collection. A session's ticks are handed to the page's own socket in little time, their times
+  run on as in {hours} hours; its orders are placed and settled by the platform. Flat: the last is at most 1.1 times
+  the first plus 2 MB.
 """
 
 
 def page(found: Mapping[str, Any], *, now: datetime, asked_ticks: int, symbols: int) -> str:
     """Return the page of a run."""
     head = HEAD.format(
-        **{"day": f"{now:%Y-%m-%d}", "time": f"{now:%H:%M}", "note": "two cores", "asked": asked_ticks},
-        **{"symbols": symbols, "symbol": found["symbol"], "rounds": found["rounds"], "seconds": found["seconds"]},
+        day=f"{now:%Y-%m-%d}",
+        time=f"{now:%H:%M}",
+        asked=asked_ticks,
+        symbols=symbols,
+        symbol=found["symbol"],
+        rounds=found["rounds"],
+        seconds=found["seconds"],
     )
     parts = [head, "## Frames\n", _frames(found), "## From what happens to what is seen\n", _delays(found)]
     return "\n".join([*parts, "## Memory\n", _heap(found["heap"]), EXPLAINED.format(hours=found["heap"]["hours"])])
