@@ -74,8 +74,8 @@ export const useChartLayout = defineStore("chart-layout", () => {
   const current = computed<Pane>(() => panes.value[active.value] ?? (panes.value[0] as Pane));
 
   // The ticket buys what the active chart shows, so both always name the same symbol.
-  watch(() => symbols.selected?.code, (code) => { if (code !== undefined) current.value.symbol = code; }, { immediate: true });
-  watch(count, (now) => { if (active.value >= now) activate(0); });
+  watch(() => symbols.selected?.code, (code) => { if (code !== undefined) current.value.symbol = code; }, { immediate: true, flush: "sync" });
+  watch(count, (now) => { if (active.value >= now) activate(0); }, { flush: "sync" });
   watch(() => current.value, () => (tool.value = null));
 
   /** The symbol of a chart: its own, or where the charts are linked that of the active one. */
@@ -96,5 +96,10 @@ export const useChartLayout = defineStore("chart-layout", () => {
     symbols.select(code);
   }
 
-  return { count, linked, active, panes, tool, table, current, symbolOf, activate, setSymbol };
+  function setPlot(index: number, plot: Plot): void {
+    const pane = panes.value[index];
+    if (pane) pane.plot = plot;
+  }
+
+  return { count, linked, active, panes, tool, table, current, symbolOf, activate, setSymbol, setPlot };
 });

@@ -1,5 +1,4 @@
-import { formatAmount } from "@/lib/money";
-import { ageName, clockUtc, clockUtcMs, dayUtc } from "@/lib/time";
+import { useFormats } from "@/lib/formats";
 
 /** How the chart writes figures and instants. */
 export interface ChartTexts {
@@ -7,10 +6,13 @@ export interface ChartTexts {
   price: (text: string) => string;
   clock: (ms: number) => string;
   clockMs: (ms: number) => string;
+  /** `30 Nov`, where the year is plain. */
+  day: (ms: number) => string;
   date: (ms: number) => string;
   age: (ms: number) => string;
 }
 
 export function useChartTexts(): ChartTexts {
-  return { amount: formatAmount, price: formatAmount, clock: clockUtc, clockMs: clockUtcMs, date: dayUtc, age: ageName };
+  const { amount, price, clock, clockMs, date, age } = useFormats();
+  return { amount, price, clock, clockMs, date, age, day: (ms) => date(ms).split(" ").slice(0, 2).join(" ") };
 }

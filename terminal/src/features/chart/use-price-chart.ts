@@ -2,7 +2,6 @@ import { computed, onBeforeUnmount, onMounted, ref, shallowRef, watch, type Ref 
 import { useI18n } from "vue-i18n";
 import type { SymbolRecord } from "@/api/schema";
 import type { Plot } from "@/lib/candles";
-import { formatAmount } from "@/lib/money";
 import { useClock } from "@/stores/clock";
 import { useConnection } from "@/stores/connection";
 import { useMarket } from "@/stores/market";
@@ -16,7 +15,7 @@ import { clockExpiry, clockMark } from "./clock-mark";
 import { onColours, readColours, readFont } from "./colours";
 import { drawnOrder } from "./drawn-order";
 import type { ChartKind, ChartOptions, ChartPort, MarkPlace } from "./port";
-import { useChartTexts } from "./texts";
+import { useChartTexts, type ChartTexts } from "./texts";
 
 const CHECK_EVERY_MS = 10_000;
 const SETTLED_DRAWN = 6;
@@ -85,29 +84,9 @@ export function usePriceChart(element: Ref<HTMLElement | null>, ask: ChartAsk) {
     end.value = data.feed.end;
   }
 
-  function options(): ChartOptions {
-    return {
-      scale: symbol.price_scale,
-      widthMs: data.widthMs,
-      compact: ask.compact,
-      kind: drawnKind(ask.kind(), ask.plot),
-      colours: readColours(),
-      font: readFont(),
-      words: {
-        winsAbove: t("chart.winsAbove"), winsBelow: t("chart.winsBelow"), losesAbove: t("chart.losesAbove"), losesBelow: t("chart.losesBelow"),
-        entry: t("chart.entry"), breakEven: t("chart.breakEven"), waiting: t("chart.waiting"), noTicks: t("chart.noTicks"),
-      },
-      priceText: (price) => formatAmount(price.toFixed(symbol.price_scale)),
-      timeText: (atMs) => `${texts.date(atMs)} ${data.widthMs === 0 ? texts.clockMs(atMs) : texts.clock(atMs)}`,
-      axisText: (atMs, part) => (part === "day" ? texts.date(atMs) : part === "minute" ? texts.clock(atMs).slice(0, 5) : texts.clock(atMs)),
-      positionOf: (atMs) => data.timeline.positionOf(atMs),
-      onNearStart: () => void older(),
-      onLive: (now) => (live.value = now),
-      onMarks: ask.onMarks,
-    };
-  }
-
   function listen(drawn: ChartPort): void {
+    const timer = setInterval(check, CHECK_EVERY_MS);
+    document.addEventListener("visibilitychange", check);
     stops.push(
       quotes.listen(symbol.code, (tick) => { data.tick(tick); }),
       onColours(() => { drawn.setColours(readColours()); }),
@@ -116,23 +95,17 @@ export function usePriceChart(element: Ref<HTMLElement | null>, ask: ChartAsk) {
       watch(marks.clock, (now) => { drawn.setClock(now); }, { immediate: true }),
       watch(ask.kind, (now) => { data.setKind(now); }),
       watch(() => connection.whole, (whole) => { if (whole) check(); }),
+      () => { clearInterval(timer); document.removeEventListener("visibilitychange", check); },
     );
-    const timer = setInterval(check, CHECK_EVERY_MS);
-    document.addEventListener("visibilitychange", check);
-    stops.push(() => { clearInterval(timer); document.removeEventListener("visibilitychange", check); });
   }
 
   async function mount(target: HTMLElement): Promise<void> {
     const reading = begin();
-    let drawn: ChartPort;
-    try {
-      drawn = await ask.engine(target, options());
-    } catch {
+    const hooks = { onNearStart: () => void older(), onLive: (now: boolean) => (live.value = now), onMarks: ask.onMarks };
+    const drawn = await Promise.resolve(ask.engine(target, { ...lookOf(data, ask, t, texts), ...hooks })).catch(() => null);
+    if (gone || !drawn) {
+      drawn?.destroy();
       phase.value = "failed";
-      return;
-    }
-    if (gone) {
-      drawn.destroy();
       return;
     }
     chart.value = drawn;
@@ -153,7 +126,30 @@ export function usePriceChart(element: Ref<HTMLElement | null>, ask: ChartAsk) {
     chart.value = null;
   });
 
-  return { data, chart, phase, live, end, version, late, orders: marks.orders, retry: begin, older, goLive: () => chart.value?.goLive() };
+  const goLive = (): void => { chart.value?.goLive(); };
+  return { data, chart, phase, live, end, version, late, orders: marks.orders, retry: begin, older, goLive };
+}
+
+type Translate = (key: string) => string;
+
+/** How a chart is drawn: its scale, colours, words and figures. */
+function lookOf(data: ChartData, { symbol, plot, kind, compact }: ChartAsk, t: Translate, texts: ChartTexts): Omit<ChartOptions, "onNearStart" | "onLive" | "onMarks"> {
+  return {
+    scale: symbol.price_scale,
+    widthMs: data.widthMs,
+    compact,
+    kind: drawnKind(kind(), plot),
+    colours: readColours(),
+    font: readFont(),
+    words: {
+      winsAbove: t("chart.winsAbove"), winsBelow: t("chart.winsBelow"), losesAbove: t("chart.losesAbove"), losesBelow: t("chart.losesBelow"),
+      entry: t("chart.entry"), breakEven: t("chart.breakEven"), waiting: t("chart.waiting"), noTicks: t("chart.noTicks"),
+    },
+    priceText: (price) => texts.price(price.toFixed(symbol.price_scale)),
+    timeText: (atMs) => `${texts.day(atMs)} ${data.widthMs === 0 ? texts.clockMs(atMs) : texts.clock(atMs)}`,
+    axisText: (atMs, part) => (part === "day" ? texts.day(atMs) : part === "minute" ? texts.clock(atMs).slice(0, 5) : texts.clock(atMs)),
+    positionOf: (atMs) => data.timeline.positionOf(atMs),
+  };
 }
 
 /** What stands on a symbol's chart besides its candles: its orders, and the expiry that clock mode would buy. */
