@@ -1,5 +1,12 @@
-import { createRouter, createWebHistory, type RouteRecordRaw } from "vue-router";
+import { createRouter, createWebHistory, type RouteComponent, type RouteRecordRaw } from "vue-router";
 import { useSession } from "./stores/session";
+
+/** The fairness page with its words, which are too many to come with trading. */
+async function fairnessPage(): Promise<RouteComponent> {
+  const [page, { bringWords }] = await Promise.all([import("./features/fairness/FairnessPage.vue"), import("./features/fairness/words")]);
+  await bringWords();
+  return page.default;
+}
 
 const routes: RouteRecordRaw[] = [
   {
@@ -24,7 +31,7 @@ const routes: RouteRecordRaw[] = [
       { path: "code", name: "code", component: () => import("./features/auth/CodePage.vue") },
     ],
   },
-  { path: "/fairness", name: "fairness", component: () => import("./features/fairness/FairnessPage.vue"), meta: { public: true, everybody: true } },
+  { path: "/fairness", name: "fairness", component: fairnessPage, meta: { public: true, everybody: true } },
   { path: "/:rest(.*)*", redirect: { name: "trade" } },
 ];
 

@@ -1,1 +1,3 @@
-export { shell } from "../en/shell";
+import { shell as english } from "../en/shell";
+
+export const shell: typeof english = { ...english, units: { s: "с", min: "мин", h: "ч", d: "д" } };
