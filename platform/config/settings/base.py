@@ -203,6 +203,8 @@ MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_PASSKEY_SIGNUP_ENABLED = False
 MFA_TOTP_ISSUER = "Fairstrike"
+# Recovery codes are seen when they are made, and never again.
+MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_ADAPTER = "accounts.adapters.SecondFactorAdapter"
 USERSESSIONS_TRACK_ACTIVITY = True
 TERMS_VERSION = "2026-01"

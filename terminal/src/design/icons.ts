@@ -31,6 +31,7 @@ export const icons = {
   download: "M8 2.6v7.4M4.6 6.8 8 10.2l3.4-3.4M3 13.2h10",
   file: "M4 2.4h5l3 3v8.2H4ZM9 2.4v3h3",
   copy: "M5.6 5.6h7.2v7.2H5.6ZM10.4 5.4V3.2H3.2v7.2h2.2",
+  key: "M9.6 9.4a3.4 3.4 0 1 0-3-3L2.4 10.6v3h3v-1.8h1.8V10ZM10.8 5.2h.01",
   exit: "M6.2 2.6H3v10.8h3.2M10 5l3 3-3 3M13 8H6.4",
 } as const;
 
