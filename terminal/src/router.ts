@@ -25,6 +25,8 @@ const routes: RouteRecordRaw[] = [
       { path: "orders/:id", name: "order", component: orderPage },
       { path: "tournaments", name: "tournaments", component: () => import("./features/tournaments/TournamentsPage.vue") },
       { path: "wallet", name: "wallet", component: () => import("./features/wallet/WalletPage.vue") },
+      { path: "limits", name: "limits", component: () => import("./features/limits/LimitsPage.vue") },
+      { path: "security", name: "security", component: () => import("./features/security/SecurityPage.vue") },
       { path: "developer", name: "developer", component: () => import("./features/developer/DeveloperPage.vue") },
       { path: "help", name: "help", component: () => import("./features/help/HelpPage.vue") },
     ],
