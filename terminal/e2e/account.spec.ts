@@ -1,7 +1,7 @@
-import { balanceOf, expect, NOBODY, ready, test } from "./fixtures";
+import { balanceOf, expect, ready, test } from "./fixtures";
 import { mailedCode, newAddress, PASSWORD } from "./platform";
 
-test.use({ storageState: NOBODY });
+test.use({ trader: "nobody" });
 
 test("whoever signs up trades on demo as soon as the code from the mail is entered", async ({ page }) => {
   const email = newAddress("newcomer");

@@ -1,12 +1,10 @@
 import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
-import { expect, NOBODY, test, watchFaults } from "./fixtures";
-import { PENDING_STATE, TRADER_STATE } from "./global-setup";
+import { expect, test, watchFaults } from "./fixtures";
+import { NOBODY, settledOrder, stateOf } from "./people";
 import { screensFor, visit, type Size, type Who } from "./screens";
-import { settledOrder } from "./seed";
 
 const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
-const STATES: Record<Who, string | typeof NOBODY> = { trader: TRADER_STATE, nobody: NOBODY, pending: PENDING_STATE };
 
 /** What axe finds, a line for each place: rule, where, and why. A second theme can only differ in contrast. */
 async function violations(page: Page, all: boolean): Promise<string[]> {
@@ -24,7 +22,7 @@ for (const size of ["desktop", "phone"] as const) {
     expect(Object.fromEntries(found)).toEqual({});
 
     async function check(who: Who, at: Size, order: string, into: Map<string, string[]>): Promise<void> {
-      const context = await browser.newContext({ baseURL: baseURL ?? "", storageState: STATES[who], reducedMotion: "reduce", hasTouch: at === "phone", timezoneId: "UTC" });
+      const context = await browser.newContext({ baseURL: baseURL ?? "", storageState: who === "nobody" ? NOBODY : await stateOf(who === "trader" ? "screens" : who), reducedMotion: "reduce", hasTouch: at === "phone", timezoneId: "UTC" });
       const page = await context.newPage();
       const faults = watchFaults(page, baseURL ?? "");
       for (const screen of screensFor(at).filter((each) => each.who === who)) {

@@ -3,6 +3,8 @@ import { resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { enter, expect, test } from "./fixtures";
 
+test.use({ trader: "screens" });
+
 const DIST = resolve(import.meta.dirname, "../dist");
 const INITIAL_JS_MAX = 250_000;
 

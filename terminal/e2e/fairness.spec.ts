@@ -1,5 +1,7 @@
 import { buy, expect, enter, test } from "./fixtures";
 
+test.use({ trader: "fairness" });
+
 test("a trader checks an own result in the browser, and a changed receipt fails", async ({ page }) => {
   await enter(page);
   const id = await buy(page, "up", "5.00");

@@ -1,7 +1,7 @@
 import { test as base, expect, type Browser, type Locator, type Page } from "@playwright/test";
 import chromium from "@sparticuz/chromium";
 import { chromium as driver } from "playwright-core";
-import { TRADER_STATE } from "./global-setup";
+import { stateOf } from "./people";
 
 /** The packaged browser starts on a bare machine; one process per page is needed for several contexts. */
 export async function launch(...more: string[]): Promise<Browser> {
@@ -10,6 +10,8 @@ export async function launch(...more: string[]): Promise<Browser> {
 }
 
 interface Watched {
+  /** Who sits before the page; each has an account of their own. Nobody has none. */
+  trader: string;
   /** Everything on the page that must never happen: script errors, policy violations, requests to strangers. */
   faults: string[];
 }
@@ -38,7 +40,10 @@ export const test = base.extend<Watched, { browser: Browser }>({
     },
     { scope: "worker" },
   ],
-  storageState: TRADER_STATE,
+  trader: ["journey", { option: true }],
+  storageState: async ({ trader }, use) => {
+    await use(trader === "nobody" ? { cookies: [], origins: [] } : await stateOf(trader));
+  },
   faults: [
     async ({ page, baseURL }, use) => {
       const faults = watchFaults(page, baseURL ?? "");
@@ -50,8 +55,6 @@ export const test = base.extend<Watched, { browser: Browser }>({
 });
 
 export { expect };
-
-export const NOBODY = { cookies: [], origins: [] };
 
 /** Open the terminal with the kept session and wait for a drawn chart. */
 export async function enter(page: Page, path = "/"): Promise<void> {
@@ -78,7 +81,7 @@ export async function balanceOf(page: Page, testId = "balance"): Promise<bigint>
 
 /** Buy for five seconds and answer the new order's id. */
 export async function buy(page: Page, direction: "up" | "down", stake: string): Promise<string> {
-  await page.locator("[data-duration='5']").click();
+  await page.locator("[data-tour=expiry] [data-choice='5']").click();
   await page.getByTestId("stake").fill(stake);
   return press(page, direction);
 }

@@ -1,8 +1,8 @@
 import { balanceOf, buy, chooseAsset, enter, expect, minorOf, press, settledRow, test } from "./fixtures";
-import { OTHER_STATE } from "./global-setup";
-import { manage, offerScripted, playScript, scriptLines, Session, untilOpen } from "./platform";
+import { manage, offerScripted, playScript, scriptLines, untilOpen } from "./platform";
+import { sessionOf } from "./people";
 
-test.use({ storageState: OTHER_STATE });
+test.use({ trader: "market" });
 
 test("a halted market says so and why, keeps the ticket and can be bought when it is back", async ({ page }) => {
   await enter(page);
@@ -25,7 +25,7 @@ test("a halted market says so and why, keeps the ticket and can be bought when i
 });
 
 test("a tie gives the stake back, and so does a feed that fell silent: neither is a win or a loss", async ({ page }) => {
-  const session = await Session.kept(OTHER_STATE);
+  const session = await sessionOf("market");
   offerScripted("EURNOK", "Euro / Norwegian Krone");
   const stop = await playScript(scriptLines("EURNOK", [{ ms: 120_000, price: () => "11.5250" }]));
   try {

@@ -1,6 +1,6 @@
 import { buy, expect, enter, test } from "./fixtures";
 
-test.use({ viewport: { width: 390, height: 844 }, hasTouch: true });
+test.use({ trader: "phone", viewport: { width: 390, height: 844 }, hasTouch: true });
 
 test("on a phone: chart, sheet with thumb-sized buttons, orders behind one line", async ({ page }) => {
   await enter(page);

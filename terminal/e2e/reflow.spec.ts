@@ -1,10 +1,8 @@
 import type { Page } from "@playwright/test";
-import { expect, NOBODY, test } from "./fixtures";
-import { PENDING_STATE, TRADER_STATE } from "./global-setup";
-import { SCREENS, settledLook, type Who } from "./screens";
-import { settledOrder } from "./seed";
+import { expect, test } from "./fixtures";
+import { NOBODY, settledOrder, stateOf } from "./people";
+import { SCREENS, settledLook } from "./screens";
 
-const STATES: Record<Who, string | typeof NOBODY> = { trader: TRADER_STATE, nobody: NOBODY, pending: PENDING_STATE };
 /** WCAG 1.4.10 asks for 320 px; 1.4.4 for 200 % zoom, which leaves half the pixels of a desk. */
 const VIEWS = [
   { name: "320 px wide", width: 320, height: 640 },
@@ -29,7 +27,7 @@ for (const view of VIEWS) {
     const orderId = await settledOrder();
     const found: Record<string, string[]> = {};
     for (const who of ["trader", "nobody", "pending"] as const) {
-      const context = await browser.newContext({ baseURL: baseURL ?? "", storageState: STATES[who], viewport: { width: view.width, height: view.height }, reducedMotion: "reduce" });
+      const context = await browser.newContext({ baseURL: baseURL ?? "", storageState: who === "nobody" ? NOBODY : await stateOf(who === "trader" ? "screens" : who), viewport: { width: view.width, height: view.height }, reducedMotion: "reduce" });
       const page = await context.newPage();
       for (const screen of SCREENS.filter((each) => each.who === who && each.open === undefined)) {
         await page.goto(screen.path.replace("{order}", orderId));

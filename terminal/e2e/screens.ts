@@ -29,19 +29,39 @@ const body = (page: Page): Promise<void> => expect(page.locator(".page > *").fir
 
 const dialog = (page: Page): Promise<void> => expect(page.getByRole("dialog").first()).toBeVisible();
 
+const press = (name: string | RegExp) => (page: Page): Promise<void> => page.getByRole("button", { name }).first().click();
+
+/** Press a button that opens a dialog. */
+const dialogOf = (name: string | RegExp) => async (page: Page): Promise<void> => {
+  await press(name)(page);
+  await expect(page.getByRole("dialog").first()).toBeVisible();
+};
+
+const verified = (page: Page): Promise<void> => expect(page.getByTestId("verify")).toHaveAttribute("data-verdict", /^(verified|pending)$/, { timeout: 40_000 });
+
+const page = (name: string, shown: Screen["shown"] = heading(/./)): Screen => ({ name, path: `/${name}`, who: "trader", shown });
+
 export const SCREENS: readonly Screen[] = [
-  { name: "log-in", path: "/log-in", who: "nobody", shown: heading("Log in") },
+  { name: "log-in", path: "/log-in", who: "nobody", shown: heading("Log in to Fairstrike") },
   { name: "sign-up", path: "/sign-up", who: "nobody", shown: heading(/./) },
   { name: "code", path: "/code", who: "pending", shown: heading(/./) },
   { name: "trade", path: "/", who: "trader", shown: ready },
-  { name: "assets", path: "/", who: "trader", shown: ready, open: async (page) => { await page.getByRole("button", { name: "Choose an asset" }).click(); await dialog(page); } },
-  { name: "menu", path: "/", who: "trader", shown: ready, open: async (page) => { await page.getByRole("button", { name: "Menu" }).click(); await expect(page.getByRole("menu")).toBeVisible(); } },
-  { name: "positions", path: "/", who: "trader", shown: ready, only: "phone", open: async (page) => { await page.getByTestId("positions-line").click(); await dialog(page); } },
-  { name: "history", path: "/history", who: "trader", shown: heading("History") },
-  { name: "wallet", path: "/wallet", who: "trader", shown: heading("Wallet") },
-  { name: "tournaments", path: "/tournaments", who: "trader", shown: body },
-  { name: "developer", path: "/developer", who: "trader", shown: body },
-  { name: "help", path: "/help", who: "trader", shown: body },
+  { name: "trade-clock", path: "/", who: "trader", shown: ready, only: "desktop", open: (each) => each.getByRole("radio", { name: "Clock" }).click() },
+  { name: "trade-real", path: "/", who: "trader", shown: ready, only: "desktop", open: (each) => each.locator("[data-account=real]").click() },
+  { name: "assets", path: "/", who: "trader", shown: ready, open: dialogOf("Choose an asset") },
+  { name: "menu", path: "/", who: "trader", shown: ready, open: (each, size) => press(size === "phone" ? "More" : "Menu")(each) },
+  { name: "keys", path: "/", who: "trader", shown: ready, only: "desktop", open: async (each) => { await each.keyboard.press("?"); await dialog(each); } },
+  { name: "positions", path: "/", who: "trader", shown: ready, only: "phone", open: async (each) => { await each.getByTestId("positions-line").click(); await dialog(each); } },
+  { name: "order", path: "/orders/{order}", who: "trader", shown: verified },
+  page("history"),
+  page("journal"),
+  page("wallet"),
+  page("tournaments", body),
+  page("limits"),
+  { name: "limit", path: "/limits", who: "trader", shown: heading(/./), open: dialogOf(/^Set a limit: Loss in 24 hours/) },
+  page("security"),
+  page("developer", body),
+  page("help", body),
   { name: "fairness", path: "/fairness", who: "nobody", shown: heading("Fairness") },
 ];
 

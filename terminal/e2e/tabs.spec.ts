@@ -1,5 +1,7 @@
 import { balanceOf, buy, enter, expect, settledRow, test } from "./fixtures";
 
+test.use({ trader: "tabs" });
+
 test("what one tab buys the other shows, and both see the same result and balance", async ({ page, context }) => {
   const other = await context.newPage();
   await Promise.all([enter(page), enter(other)]);

@@ -3,12 +3,11 @@
 import { writeFileSync } from "node:fs";
 import type { Browser, CDPSession, Page } from "@playwright/test";
 import { chooseAsset, enter, expect, test } from "../fixtures";
-import { OTHER_STATE } from "../global-setup";
-import { Session } from "../platform";
+import { sessionOf } from "../people";
 import { footprint, heapBound, holdQuotes, liveThrough, type Footprint } from "./session";
 import { frameTimes, spread, type FrameTimes, type Spread } from "./trace";
 
-test.use({ storageState: OTHER_STATE });
+test.use({ trader: "bench" });
 test.setTimeout(1_200_000);
 
 const SYMBOL = process.env["BENCH_SYMBOL"] ?? "FAST01";
@@ -178,7 +177,7 @@ test("the trade page under load", async ({ browser, page }) => {
   for (const throttle of [1, 4]) found[`cpu${String(throttle)}`] = await atSpeed(browser, page, cdp, throttle);
 
   const heap: Footprint[] = [await footprint(cdp, 0)];
-  heap.push(...(await liveThrough(page, cdp, await Session.kept(OTHER_STATE), { hours: HOURS, ticks: 480_000, perFrame: 200, orders: 240, points: 7 })));
+  heap.push(...(await liveThrough(page, cdp, await sessionOf("bench"), { hours: HOURS, ticks: 480_000, perFrame: 200, orders: 240, points: 7 })));
   const [first, last] = [heap[1], heap.at(-1)];
   if (!first || !last) throw new Error("nothing was measured");
   found["heap"] = { hours: HOURS, points: heap, bound: Math.round(heapBound(first)), flat: last.heapBytes <= heapBound(first) };
