@@ -66,6 +66,8 @@ export const useChartLayout = defineStore("chart-layout", () => {
   /** The tool in hand, and whether the candles are shown as a table; neither outlives the page. */
   const tool = ref<Tool | null>(null);
   const table = ref(false);
+  /** What the next note says. */
+  const note = ref("");
 
   watch([count, linked, active, panes], () => {
     remember("chart.layout", { count: count.value, linked: linked.value, active: active.value, panes: panes.value });
@@ -101,5 +103,5 @@ export const useChartLayout = defineStore("chart-layout", () => {
     if (pane) pane.plot = plot;
   }
 
-  return { count, linked, active, panes, tool, table, current, symbolOf, activate, setSymbol, setPlot };
+  return { count, linked, active, panes, tool, table, note, current, symbolOf, activate, setSymbol, setPlot };
 });

@@ -85,6 +85,8 @@ export interface ChartOptions {
   font: string;
   words: ChartWords;
   priceText: (price: number) => string;
+  /** A figure of any scale, with the separators of the reader's language. */
+  figureText: (text: string) => string;
   /** An instant under the cursor, and at the axis. */
   timeText: (atMs: number) => string;
   axisText: (atMs: number, part: "day" | "minute" | "second") => string;
@@ -131,7 +133,8 @@ export interface AnalysisPort extends ChartPort {
 }
 
 export interface AnalysisOptions extends ChartOptions {
-  indicatorName: (name: string) => string;
+  /** The prices of a candle by name, as the legend shows them. */
+  legend: readonly (readonly [title: string, key: string])[];
   onDrawn: (tool: Tool, points: DrawingPoint[]) => void;
   onMoved: (id: string, points: DrawingPoint[]) => void;
   onSelected: (id: string | null) => void;

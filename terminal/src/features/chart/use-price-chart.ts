@@ -146,6 +146,7 @@ function lookOf(data: ChartData, { symbol, plot, kind, compact }: ChartAsk, t: T
       entry: t("chart.entry"), breakEven: t("chart.breakEven"), waiting: t("chart.waiting"), noTicks: t("chart.noTicks"),
     },
     priceText: (price) => texts.price(price.toFixed(symbol.price_scale)),
+    figureText: texts.amount,
     timeText: (atMs) => `${texts.day(atMs)} ${data.widthMs === 0 ? texts.clockMs(atMs) : texts.clock(atMs)}`,
     axisText: (atMs, part) => (part === "day" ? texts.day(atMs) : part === "minute" ? texts.clock(atMs).slice(0, 5) : texts.clock(atMs)),
     positionOf: (atMs) => data.timeline.positionOf(atMs),
