@@ -7,7 +7,8 @@ import { usePreferences } from "./preferences";
 import { useSymbols } from "./symbols";
 import { useTradeSettings } from "./trade-settings";
 
-const OFFERED = 4;
+// With the end of the session and a time of one's own they fill two rows of three.
+const OFFERED = 5;
 
 /** When the order being prepared will end: after a length of time, or at an instant of the clock. */
 export const useExpiry = defineStore("expiry", () => {
@@ -23,11 +24,11 @@ export const useExpiry = defineStore("expiry", () => {
   });
   // The list is made anew each second, not with each tenth of the clock.
   const second = computed(() => Math.ceil(clock.nowMs / 1000) * 1000);
-  const choices = computed(() => nextExpiries(second.value, bounds.value, OFFERED));
   const sessionEnd = computed(() => {
     const at = bounds.value.sessionEndMs;
     return at !== null && faultOf(at, second.value, bounds.value) === null ? at : null;
   });
+  const choices = computed(() => nextExpiries(second.value, bounds.value, sessionEnd.value === null ? OFFERED : OFFERED - 1));
 
   /** The instant the ticket would buy; null with a duration, or where nothing can be bought by the clock. */
   const expiresAt = computed(() => (mode.value === "clock" ? snapped(chosenMs.value, clock.nowMs, bounds.value) : null));
