@@ -46,12 +46,17 @@ export default ts.config(
   },
   {
     // Not yet made of tokens and parts only. A folder leaves this list when it is clean; none may join it.
-    files: ["chart", "ticket", "positions", "symbols", "trade", "history", "wallet", "developer"].map((folder) => `src/features/${folder}/**`),
+    files: ["chart", "ticket", "positions", "symbols", "trade", "developer"].map((folder) => `src/features/${folder}/**`),
     rules: { "tokens/literals": "off", "tokens/elements": "off" },
   },
   {
     // Tables of prose and of studies whose columns come with the data, and controls that are parts of one drop zone.
     files: ["RuleWords", "StudyTable", "ExecutionSection", "ArchivesSection", "IncidentsSection", "PayoutSection", "ResettlementSection", "DropZone", "OrderPicker"].map((name) => `src/features/fairness/${name}.vue`),
+    rules: { "tokens/elements": "off" },
+  },
+  {
+    // Ticks with the boundary of acceptance or expiry drawn between two rows, which no table of records has.
+    files: ["src/features/order/TickTable.vue"],
     rules: { "tokens/elements": "off" },
   },
   {

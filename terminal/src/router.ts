@@ -16,6 +16,7 @@ async function orderPage(): Promise<RouteComponent> {
   return page.default;
 }
 
+
 async function galleryPage(): Promise<RouteComponent> {
   const [page] = await Promise.all([
     import("./design/gallery/GalleryPage.vue"),
@@ -28,6 +29,13 @@ async function galleryPage(): Promise<RouteComponent> {
   return page.default;
 }
 
+/** The journal with its words. */
+async function journalPage(): Promise<RouteComponent> {
+  const [page, { bringJournalWords }] = await Promise.all([import("./features/journal/JournalPage.vue"), import("./features/journal/words")]);
+  await bringJournalWords();
+  return page.default;
+}
+
 const routes: RouteRecordRaw[] = [
   {
     path: "/",
@@ -35,6 +43,7 @@ const routes: RouteRecordRaw[] = [
     children: [
       { path: "", name: "trade", component: () => import("./features/trade/TradePage.vue") },
       { path: "history", name: "history", component: () => import("./features/history/HistoryPage.vue") },
+      { path: "journal", name: "journal", component: journalPage },
       { path: "orders/:id", name: "order", component: orderPage },
       { path: "tournaments", name: "tournaments", component: () => import("./features/tournaments/TournamentsPage.vue") },
       { path: "wallet", name: "wallet", component: () => import("./features/wallet/WalletPage.vue") },
