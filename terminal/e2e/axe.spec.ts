@@ -2,7 +2,7 @@ import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
 import { expect, test, watchFaults } from "./fixtures";
 import { NOBODY, settledOrder, stateOf } from "./people";
-import { screensFor, visit, type Size, type Who } from "./screens";
+import { screensFor, visit, type Ids, type Size, type Who } from "./screens";
 
 const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 
@@ -15,18 +15,18 @@ async function violations(page: Page, all: boolean): Promise<string[]> {
 
 for (const size of ["desktop", "phone"] as const) {
   test(`axe finds nothing on any screen: ${size}, dark and light`, async ({ browser, baseURL }) => {
-    test.setTimeout(150_000);
-    const orderId = await settledOrder();
+    test.setTimeout(400_000);
+    const ids = { order: await settledOrder() };
     const found = new Map<string, string[]>();
-    for (const who of ["trader", "nobody", "pending"] as const) await check(who, size, orderId, found);
+    for (const who of ["trader", "nobody", "pending"] as const) await check(who, size, ids, found);
     expect(Object.fromEntries(found)).toEqual({});
 
-    async function check(who: Who, at: Size, order: string, into: Map<string, string[]>): Promise<void> {
+    async function check(who: Who, at: Size, of: Ids, into: Map<string, string[]>): Promise<void> {
       const context = await browser.newContext({ baseURL: baseURL ?? "", storageState: who === "nobody" ? NOBODY : await stateOf(who === "trader" ? "screens" : who), reducedMotion: "reduce", hasTouch: at === "phone", timezoneId: "UTC" });
       const page = await context.newPage();
       const faults = watchFaults(page, baseURL ?? "");
-      for (const screen of screensFor(at).filter((each) => each.who === who)) {
-        await visit(page, screen, at, order);
+      for (const screen of screensFor(at, of).filter((each) => each.who === who)) {
+        await visit(page, screen, at, of);
         for (const colorScheme of ["dark", "light"] as const) {
           await page.emulateMedia({ colorScheme });
           const here = await violations(page, colorScheme === "dark");

@@ -45,8 +45,16 @@ export class Session {
     return new Session(await request.newContext({ baseURL: BASE_URL, storageState: path }), "");
   }
 
-  async post<T>(path: string, data: object, headers: Record<string, string> = {}): Promise<T> {
-    const answer = await this.api.post(path, { data, headers: { "X-CSRFToken": await this.csrf(), ...headers } });
+  post<T>(path: string, data: object): Promise<T> {
+    return this.write("POST", path, data);
+  }
+
+  put<T>(path: string, data: object): Promise<T> {
+    return this.write("PUT", path, data);
+  }
+
+  private async write<T>(method: "POST" | "PUT", path: string, data: object): Promise<T> {
+    const answer = await this.api.fetch(path, { method, data, headers: { "X-CSRFToken": await this.csrf() } });
     const text = await answer.text();
     if (answer.status() >= 400 && answer.status() !== 401) throw new Error(`${path}: ${String(answer.status())} ${text}`);
     return (text === "" ? {} : JSON.parse(text)) as T;

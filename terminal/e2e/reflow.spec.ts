@@ -1,7 +1,7 @@
 import type { Page } from "@playwright/test";
 import { expect, test } from "./fixtures";
 import { NOBODY, settledOrder, stateOf } from "./people";
-import { SCREENS, settledLook } from "./screens";
+import { pathOf, SCREENS, settledLook } from "./screens";
 
 /** WCAG 1.4.10 asks for 320 px; 1.4.4 for 200 % zoom, which leaves half the pixels of a desk. */
 const VIEWS = [
@@ -24,13 +24,13 @@ function overflow(page: Page): Promise<string[]> {
 
 for (const view of VIEWS) {
   test(`no screen scrolls sideways: ${view.name}`, async ({ browser, baseURL }) => {
-    const orderId = await settledOrder();
+    const ids = { order: await settledOrder() };
     const found: Record<string, string[]> = {};
     for (const who of ["trader", "nobody", "pending"] as const) {
       const context = await browser.newContext({ baseURL: baseURL ?? "", storageState: who === "nobody" ? NOBODY : await stateOf(who === "trader" ? "screens" : who), viewport: { width: view.width, height: view.height }, reducedMotion: "reduce" });
       const page = await context.newPage();
-      for (const screen of SCREENS.filter((each) => each.who === who && each.open === undefined)) {
-        await page.goto(screen.path.replace("{order}", orderId));
+      for (const screen of SCREENS.filter((each) => each.who === who && each.open === undefined && !pathOf(each, ids).includes("{"))) {
+        await page.goto(pathOf(screen, ids));
         await screen.shown(page);
         await settledLook(page);
         const wide = await overflow(page);

@@ -8,7 +8,7 @@ export type Size = "desktop" | "phone";
 
 export interface Screen {
   name: string;
-  /** Where it is; `{order}` stands for the id of a settled order. */
+  /** Where it is; `{order}`, `{won}`, `{lost}`, `{tied}`, `{refunded}` stand for ids of settled orders. */
   path: string;
   who: Who;
   /** What is seen when the screen has come. */
@@ -63,6 +63,8 @@ export const SCREENS: readonly Screen[] = [
   page("developer", body),
   page("help", body),
   { name: "fairness", path: "/fairness", who: "nobody", shown: heading("Fairness") },
+  { name: "parts", path: "/design", who: "nobody", shown: heading(/./) },
+  ...(["won", "lost", "tied", "refunded"] as const).map((result): Screen => ({ name: `order-${result}`, path: `/orders/{${result}}`, who: "trader", shown: verified })),
 ];
 
 /** Nothing is loading any more and the letters are there. */
@@ -72,15 +74,23 @@ export async function settledLook(page: Page): Promise<void> {
   await page.evaluate(() => document.fonts.ready);
 }
 
+/** Ids of orders by what they show. */
+export type Ids = Readonly<Record<string, string>>;
+
+export function pathOf(screen: Screen, ids: Ids): string {
+  return screen.path.replace(/\{(\w+)\}/, (whole, name: string) => ids[name] ?? whole);
+}
+
 /** Go to a screen and wait until it stands. */
-export async function visit(page: Page, screen: Screen, size: Size, orderId: string): Promise<void> {
+export async function visit(page: Page, screen: Screen, size: Size, ids: Ids): Promise<void> {
   await page.setViewportSize(SIZES[size]);
-  await page.goto(screen.path.replace("{order}", orderId));
+  await page.goto(pathOf(screen, ids));
   await screen.shown(page);
   await screen.open?.(page, size);
   await settledLook(page);
 }
 
-export function screensFor(size: Size): readonly Screen[] {
-  return SCREENS.filter((screen) => screen.only === undefined || screen.only === size);
+/** The screens of a size, without those of orders that there are not. */
+export function screensFor(size: Size, ids: Ids): readonly Screen[] {
+  return SCREENS.filter((screen) => (screen.only === undefined || screen.only === size) && !pathOf(screen, ids).includes("{"));
 }

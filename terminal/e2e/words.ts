@@ -37,6 +37,8 @@ export async function leftovers(of: string, shownIn: string): Promise<(texts: re
   const [own, foreign] = [await messages(shownIn), await messages(of)];
   const right = own.map(pattern);
   const known = new Set(own);
+  // Two languages share a word or a name, hardly a sentence: one that stands in both was never translated.
+  const untranslated = foreign.filter((message) => known.has(message) && (message.match(/\p{L}{2,}/gu)?.length ?? 0) > 3 && !/[<>:/]/.test(message)).map(pattern);
   const wrong = foreign.filter((message) => says(message) && !known.has(message)).map(pattern);
-  return (texts) => texts.filter((text) => !right.some((each) => each.test(text)) && wrong.some((each) => each.test(text)));
+  return (texts) => texts.filter((text) => untranslated.some((each) => each.test(text)) || (!right.some((each) => each.test(text)) && wrong.some((each) => each.test(text))));
 }
