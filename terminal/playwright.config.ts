@@ -18,5 +18,6 @@ export default defineConfig({
     timezoneId: "UTC",
     screenshot: "only-on-failure",
     trace: "off",
+    actionTimeout: 30_000,
   },
 });

@@ -58,7 +58,7 @@ export const SCREENS: readonly Screen[] = [
   page("wallet"),
   page("tournaments", body),
   page("limits"),
-  { name: "limit", path: "/limits", who: "trader", shown: heading(/./), open: dialogOf(/^Set a limit: Loss in 24 hours/) },
+  { name: "limit", path: "/limits", who: "trader", shown: heading(/./), open: dialogOf(/^(Set a limit: |Change )Loss in 24 hours/) },
   page("security"),
   page("developer", body),
   page("help", body),
