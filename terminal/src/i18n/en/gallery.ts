@@ -7,7 +7,7 @@ export const gallery = {
   on: "on {name}",
   passes: "passes",
   short: "too low",
-  needed: "{ratio} of {need} needed",
+  needed: "{ratio}, {need} needed",
   type: "Type",
   space: "Space",
   controls: "Controls",
