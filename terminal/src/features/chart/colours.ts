@@ -20,6 +20,11 @@ export function readColours(): Colours {
   return Object.fromEntries(entries) as Record<Token, string>;
 }
 
+/** A resolved colour, seen through. */
+export function faded(colour: string, alpha: number): string {
+  return colour.replace(/^rgb\((.*)\)$/, `rgba($1, ${String(alpha)})`);
+}
+
 /** The page's typeface, for words drawn on a canvas. */
 export function readFont(): string {
   return getComputedStyle(document.documentElement).fontFamily;

@@ -1,5 +1,5 @@
 import type { DeepPartial, Styles } from "klinecharts";
-import type { Colours } from "../colours";
+import { faded, type Colours } from "../colours";
 import type { DrawnKind } from "../port";
 
 const SMALL = 11;
@@ -53,8 +53,8 @@ export function stylesOf(colours: Colours, font: string, kind: DrawnKind, late: 
     overlay: {
       point: handle,
       line: { color: colours["text-2"], size: 1.5 },
-      rect: { color: colours["accent-tint"], borderColor: colours["text-2"], borderSize: 1 },
-      polygon: { color: colours["accent-tint"], borderColor: colours["text-2"] },
+      rect: { color: faded(colours.accent, 0.12), borderColor: colours["text-2"], borderSize: 1 },
+      polygon: { color: faded(colours.accent, 0.12), borderColor: colours["text-2"] },
       text: { color: colours.text, size: 12, family: font, backgroundColor: colours.raised, borderColor: colours["line-strong"], borderSize: 1, borderRadius: 4, paddingLeft: 6, paddingRight: 6, paddingTop: 4, paddingBottom: 4 },
     },
   };
