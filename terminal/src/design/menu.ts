@@ -10,4 +10,6 @@ export interface MenuItem<K extends string = string> {
   danger?: boolean;
   line?: boolean;
   note?: string;
+  /** Draws the mark of an account in front. */
+  account?: "real" | "demo" | "tournament";
 }
