@@ -1,5 +1,6 @@
 const TOKENS = [
-  "panel", "raised", "grid", "line", "line-strong", "text", "text-2", "text-3", "accent", "accent-tint", "wait", "wait-tint", "demo",
+  "panel", "raised", "grid", "line", "line-strong", "text", "text-2", "text-3", "accent", "accent-tint", "wait", "wait-tint",
+  "series-1", "series-2", "series-3", "series-4", "series-5",
   "up", "up-solid", "up-candle", "up-fill", "on-up", "up-tint", "down", "down-solid", "down-candle", "on-down", "down-tint",
   "won", "lost", "tied", "refunded",
 ] as const;

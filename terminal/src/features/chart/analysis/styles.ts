@@ -31,7 +31,7 @@ export function stylesOf(colours: Colours, font: string, kind: DrawnKind, late: 
   const axis = { axisLine: { color: colours.line }, tickLine: { color: colours.line }, tickText: words };
   const label = { color: colours.text, size: SMALL, family: font, backgroundColor: colours["line-strong"], borderColor: colours["line-strong"] };
   const cross = { line: { color: colours["text-3"] }, text: label };
-  const lines = [colours.demo, colours.wait, colours.accent, colours.refunded, colours.tied];
+  const lines = [colours["series-1"], colours["series-2"], colours["series-3"], colours["series-4"], colours["series-5"]];
   const handle = { color: colours.accent, borderColor: colours.panel, activeColor: colours.accent, activeBorderColor: colours["accent-tint"] };
   return {
     grid: { horizontal: { color: colours.grid, style: "solid" }, vertical: { color: colours.grid, style: "solid" } },
