@@ -1,6 +1,6 @@
 import { AreaSeries, BarSeries, CandlestickSeries, LineSeries, type AreaData, type IChartApi, type ISeriesApi, type LineData, type OhlcData, type SeriesType, type UTCTimestamp, type WhitespaceData } from "lightweight-charts";
 import { toPlotted } from "@/lib/price";
-import type { Colours } from "./colours";
+import { faded, type Colours } from "./colours";
 import type { DrawnKind } from "./port";
 import type { Slot } from "./timeline";
 
@@ -9,11 +9,6 @@ const CLEAR = "transparent";
 export type Plotted = OhlcData<UTCTimestamp> | LineData<UTCTimestamp> | AreaData<UTCTimestamp> | WhitespaceData<UTCTimestamp>;
 
 const SHARED = { priceLineVisible: false, lastValueVisible: true } as const;
-
-/** A resolved colour, seen through. */
-function faded(colour: string, alpha: number): string {
-  return colour.replace(/^rgb\((.*)\)$/, `rgba($1, ${String(alpha)})`);
-}
 
 export function addSeries(chart: IChartApi, kind: DrawnKind, scale: number): ISeriesApi<SeriesType> {
   const options = { ...SHARED, priceFormat: { type: "price" as const, precision: scale, minMove: 10 ** -scale } };

@@ -24,7 +24,8 @@ export function drawingHooks(code: string): Pick<AnalysisOptions, "onDrawn" | "o
 export function useAnalysis(code: string, pane: () => Pane, active: () => boolean, chart: Readonly<ShallowRef<ChartPort | null>>) {
   const [drawings, layout] = [useDrawings(), useChartLayout()];
 
-  watch([chart, () => pane().indicators], () => { if (isAnalysis(chart.value)) chart.value.setIndicators(pane().indicators); }, { deep: 1 });
+  // The list is copied in the getter, so that adding, changing and removing one are all heard.
+  watch([chart, () => pane().indicators.map(({ name, params }) => ({ name, params: [...params] }))], ([drawn, indicators]) => { if (isAnalysis(drawn)) drawn.setIndicators(indicators); });
   watch([chart, () => drawings.of(code)], () => { if (isAnalysis(chart.value)) chart.value.setDrawings(drawings.of(code)); });
   watch([chart, () => drawings.selected, () => drawings.of(code)], () => { if (isAnalysis(chart.value)) chart.value.select(drawings.selected); });
   watch([chart, () => layout.tool], () => { if (isAnalysis(chart.value)) chart.value.startTool(active() ? layout.tool : null); });

@@ -176,7 +176,7 @@ export class AnalysisChart implements AnalysisPort {
   middle(tool: Tool): DrawingPoint[] {
     const size = this.chart.getSize(CANDLES, "main");
     const [width, height] = [size?.width ?? 0, size?.height ?? 0];
-    const places = [[0.4, 0.55], [0.6, 0.4], [0.4, 0.7]].slice(0, OVERLAYS[tool].points);
+    const places = (tool === "fibonacci" ? [[0.3, 0.85], [0.6, 0.15]] : [[0.4, 0.55], [0.6, 0.4], [0.4, 0.7]]).slice(0, OVERLAYS[tool].points);
     const points = this.chart.convertFromPixel(places.map(([x, y]) => ({ x: width * (x ?? 0), y: height * (y ?? 0) })), { paneId: CANDLES });
     return (Array.isArray(points) ? points : [points]).map((point) => ({ atMs: point.timestamp ?? Date.now(), price: point.value ?? 0 }));
   }

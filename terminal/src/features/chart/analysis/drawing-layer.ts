@@ -60,17 +60,22 @@ export class DrawingLayer {
   select(id: string | null): void {
     const before = this.selected;
     this.selected = id;
-    for (const each of [before, id]) if (each !== null && this.drawn.has(each)) this.chart.overrideOverlay({ id: each, styles: this.stylesOf(each === id) });
+    for (const each of [before, id]) if (each !== null && this.drawn.has(each)) this.chart.overrideOverlay({ id: each, styles: this.stylesOf(each) });
   }
 
   setColours(colours: Colours): void {
     this.colours = colours;
-    for (const id of this.drawn.keys()) this.chart.overrideOverlay({ id, styles: this.stylesOf(id === this.selected) });
+    for (const id of this.drawn.keys()) this.chart.overrideOverlay({ id, styles: this.stylesOf(id) });
   }
 
-  private stylesOf(selected: boolean): NonNullable<OverlayCreate["styles"]> {
+  private stylesOf(id: string, tool = this.drawn.get(id)?.tool): NonNullable<OverlayCreate["styles"]> {
+    const selected = id === this.selected;
     const colour = selected ? this.colours.accent : this.colours["text-2"];
-    return { line: { color: colour, size: selected ? 2 : 1.5 }, rect: { borderColor: colour }, text: { borderColor: selected ? this.colours.accent : this.colours["line-strong"] } };
+    // The words of levels stand on their lines; only a note has a plate.
+    const text = tool === "note"
+      ? { borderColor: selected ? this.colours.accent : this.colours["line-strong"] }
+      : { color: this.colours["text-2"], backgroundColor: "transparent", borderSize: 0, paddingLeft: 4, paddingTop: 0, paddingBottom: 1 };
+    return { line: { color: colour, size: selected ? 2 : 1.5 }, rect: { borderColor: colour }, text };
   }
 
   private overlayOf({ id, tool, points, text }: Drawing): OverlayCreate {
@@ -81,7 +86,7 @@ export class DrawingLayer {
       groupId: GROUP,
       points: points.map(toPoint),
       extendData: text,
-      styles: this.stylesOf(id === this.selected),
+      styles: this.stylesOf(id, tool),
       onPressedMoveEnd: moved,
       onSelected: () => { this.options.onSelected(id); },
       onDeselected: () => { if (this.selected === id) this.options.onSelected(null); },

@@ -63,6 +63,38 @@ function drawLine(pen: CanvasRenderingContext2D, stage: Stage, xAxis: XAxis, yAx
   end();
 }
 
+const LABEL = { height: 18, pad: 6, radius: 4 };
+
+function plate(pen: CanvasRenderingContext2D, text: string, right: number, middle: number, ink: string, fill: string, font: string): void {
+  pen.font = `600 11px ${font}`;
+  const width = Math.ceil(pen.measureText(text).width) + 2 * LABEL.pad;
+  pen.beginPath();
+  pen.roundRect(right - width, middle - LABEL.height / 2, width, LABEL.height, LABEL.radius);
+  pen.fillStyle = fill;
+  pen.fill();
+  pen.fillStyle = ink;
+  pen.textAlign = "left";
+  pen.textBaseline = "middle";
+  pen.fillText(text, right - width + LABEL.pad, middle + 1);
+}
+
+/** Entry prices at the right edge, and the next expiry at its line: the library's axes take no labels of ours. */
+function drawLabels(pen: CanvasRenderingContext2D, scene: Scene, frame: Frame): void {
+  const { colours, font } = scene.look;
+  const { width, height } = frame.size;
+  for (const { order, y } of scene.labels(frame)) {
+    const up = order.direction === "up";
+    plate(pen, order.openText, width - 4, y, colours[up ? "on-up" : "on-down"], colours[up ? "up-solid" : "down-solid"], font);
+  }
+  for (const { atMs, text, clock } of scene.times()) {
+    const x = frame.x(atMs);
+    if (x === null || x < 0) continue;
+    pen.font = `600 11px ${font}`;
+    const half = (pen.measureText(text).width + 2 * LABEL.pad) / 2;
+    plate(pen, text, Math.min(width - 4, x + half), height - 14, clock ? colours.accent : colours.text, clock ? colours["accent-tint"] : colours["line-strong"], font);
+  }
+}
+
 /** The library copies whatever an indicator carries, so the stages are kept here, by their chart. */
 export const stages = new Map<string, Stage>();
 let registered = false;
@@ -90,6 +122,7 @@ export function registerScene(): void {
         drawLine(ctx, stage, xAxis, yAxis, bounding.height, { bars: chart.getDataList(), from, to, filled: kind === "area" });
       }
       stage.onMarks(stage.scene.above(ctx, frame));
+      drawLabels(ctx, stage.scene, frame);
       ctx.restore();
       return true;
     },

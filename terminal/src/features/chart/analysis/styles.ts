@@ -1,5 +1,5 @@
 import type { DeepPartial, Styles } from "klinecharts";
-import type { Colours } from "../colours";
+import { faded, type Colours } from "../colours";
 import type { DrawnKind } from "../port";
 
 const SMALL = 11;
@@ -31,7 +31,7 @@ export function stylesOf(colours: Colours, font: string, kind: DrawnKind, late: 
   const axis = { axisLine: { color: colours.line }, tickLine: { color: colours.line }, tickText: words };
   const label = { color: colours.text, size: SMALL, family: font, backgroundColor: colours["line-strong"], borderColor: colours["line-strong"] };
   const cross = { line: { color: colours["text-3"] }, text: label };
-  const lines = [colours.demo, colours.wait, colours.accent, colours.refunded, colours.tied];
+  const lines = [colours["series-1"], colours["series-2"], colours["series-3"], colours["series-4"], colours["series-5"]];
   const handle = { color: colours.accent, borderColor: colours.panel, activeColor: colours.accent, activeBorderColor: colours["accent-tint"] };
   return {
     grid: { horizontal: { color: colours.grid, style: "solid" }, vertical: { color: colours.grid, style: "solid" } },
@@ -53,8 +53,8 @@ export function stylesOf(colours: Colours, font: string, kind: DrawnKind, late: 
     overlay: {
       point: handle,
       line: { color: colours["text-2"], size: 1.5 },
-      rect: { color: colours["accent-tint"], borderColor: colours["text-2"], borderSize: 1 },
-      polygon: { color: colours["accent-tint"], borderColor: colours["text-2"] },
+      rect: { color: faded(colours.accent, 0.12), borderColor: colours["text-2"], borderSize: 1 },
+      polygon: { color: faded(colours.accent, 0.12), borderColor: colours["text-2"] },
       text: { color: colours.text, size: 12, family: font, backgroundColor: colours.raised, borderColor: colours["line-strong"], borderSize: 1, borderRadius: 4, paddingLeft: 6, paddingRight: 6, paddingTop: 4, paddingBottom: 4 },
     },
   };
