@@ -131,7 +131,7 @@ describe("account stream", () => {
     const stream = await started();
     stored = [...stored, event(12, 11), event(13, 12)];
     await stream.catchUp();
-    FakeSocket.last.receive(onSocket(13, 12));
+    FakeSocket.last.hear(onSocket(13, 12));
     await settle();
     expect(applied).toEqual([12, 13]);
   });
