@@ -54,6 +54,7 @@ export const ticket = {
     stakeBack: "stake back",
     loss: "Max loss",
     shortProfit: "Profit",
+    shortBack: "stake back",
     shortLoss: "Max loss",
     ticks: "Ticks",
     ticksHint: "the ones that settle orders",

@@ -55,6 +55,7 @@ export const ticket: typeof english = {
     stakeBack: "se devuelve",
     loss: "Pérdida máxima",
     shortProfit: "Ganancia",
+    shortBack: "se devuelve",
     shortLoss: "Pérdida",
     ticks: "Ticks",
     ticksHint: "los que liquidan",

@@ -55,6 +55,7 @@ export const ticket: typeof english = {
     stakeBack: "возврат ставки",
     loss: "Наибольший убыток",
     shortProfit: "Прибыль",
+    shortBack: "возврат",
     shortLoss: "Убыток",
     ticks: "Тики",
     ticksHint: "по ним идёт расчёт",
