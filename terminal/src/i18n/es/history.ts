@@ -19,7 +19,7 @@ export const history: typeof english = {
     direction: "Dirección",
     client: "Id de operación del cliente",
     order: "Operación",
-    ended: "Fin, {zone}",
+    placed: "Aceptada, {zone}",
     length: "Duración",
     stake: "Importe",
     prices: "Apertura, cierre",

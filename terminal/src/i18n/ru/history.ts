@@ -19,7 +19,7 @@ export const history: typeof english = {
     direction: "Направление",
     client: "Клиентский номер сделки",
     order: "Сделка",
-    ended: "Окончание, {zone}",
+    placed: "Принята, {zone}",
     length: "Срок",
     stake: "Ставка",
     prices: "Открытие, закрытие",
