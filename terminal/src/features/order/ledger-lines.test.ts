@@ -1,10 +1,10 @@
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import { expect, it } from "vitest";
 import type { Receipt, WalletEntry } from "@/api/schema";
 import { asTransfers } from "./ledger-lines";
 
-const receipt = JSON.parse(readFileSync(resolve(import.meta.dirname, "../../../../docs/fairness/vectors/won.json"), "utf8")) as Receipt;
+const texts = import.meta.glob<string>("../../../../docs/fairness/vectors/*.json", { query: "?raw", import: "default", eager: true });
+const vector = (name: string): Receipt => JSON.parse(texts[`../../../../docs/fairness/vectors/${name}.json`] ?? "null") as Receipt;
+const receipt = vector("won");
 const line = (no: number, amount: string): WalletEntry => ({ no, amount, at: "", kind: "", detail: "", balance_after: "0.00", reference: "", note: null });
 
 it("takes a wallet's lines for the receipt's transfers only with the same numbers and amounts", () => {

@@ -1,11 +1,10 @@
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Receipt } from "@/api/schema";
 import { closingRows, meanOf, openingRows, timeline, trimMarks, windowRows, type Row } from "./receipt-view";
 
 /** The published examples: receipts of every kind, as the platform signs them. */
-const vector = (name: string): Receipt => JSON.parse(readFileSync(resolve(import.meta.dirname, `../../../../docs/fairness/vectors/${name}.json`), "utf8")) as Receipt;
+const texts = import.meta.glob<string>("../../../../docs/fairness/vectors/*.json", { query: "?raw", import: "default", eager: true });
+const vector = (name: string): Receipt => JSON.parse(texts[`../../../../docs/fairness/vectors/${name}.json`] ?? "null") as Receipt;
 const drawn = (rows: readonly Row[]): string[] => rows.map((row) => (row.kind === "edge" ? `-- ${row.edge}` : `${String(row.seq)}${row.mark === null ? "" : ` ${row.mark}`}`));
 
 describe("the ticks of a receipt, with the boundary between them", () => {
