@@ -1,4 +1,7 @@
 import { createRouter, createWebHistory, type RouteComponent, type RouteRecordRaw } from "vue-router";
+import { journalPage } from "./features/journal/page";
+import { orderPage } from "./features/order/page";
+import { addWords } from "./i18n";
 import { useSession } from "./stores/session";
 
 /** The fairness page with its words, which are too many to come with trading. */
@@ -8,17 +11,15 @@ async function fairnessPage(): Promise<RouteComponent> {
   return page.default;
 }
 
-/** An order's page with its words and those of the check that it makes. */
-async function orderPage(): Promise<RouteComponent> {
-  const [page, order, fairness] = await Promise.all([import("./features/order/OrderPage.vue"), import("./features/order/words"), import("./features/fairness/words")]);
-  await Promise.all([order.bringOrderWords(), fairness.bringWords()]);
-  return page.default;
-}
-
-/** The journal with its words. */
-async function journalPage(): Promise<RouteComponent> {
-  const [page, { bringJournalWords }] = await Promise.all([import("./features/journal/JournalPage.vue"), import("./features/journal/words")]);
-  await bringJournalWords();
+async function galleryPage(): Promise<RouteComponent> {
+  const [page] = await Promise.all([
+    import("./design/gallery/GalleryPage.vue"),
+    addWords("gallery", {
+      en: async () => ({ gallery: (await import("./i18n/en/gallery")).gallery }),
+      ru: async () => ({ gallery: (await import("./i18n/ru/gallery")).gallery }),
+      es: async () => ({ gallery: (await import("./i18n/es/gallery")).gallery }),
+    }),
+  ]);
   return page.default;
 }
 
@@ -48,6 +49,7 @@ const routes: RouteRecordRaw[] = [
     ],
   },
   { path: "/fairness", name: "fairness", component: fairnessPage, meta: { public: true, everybody: true } },
+  { path: "/design", name: "design", component: galleryPage, meta: { public: true, everybody: true } },
   { path: "/:rest(.*)*", redirect: { name: "trade" } },
 ];
 
