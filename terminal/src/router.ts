@@ -1,4 +1,6 @@
 import { createRouter, createWebHistory, type RouteComponent, type RouteRecordRaw } from "vue-router";
+import { journalPage } from "./features/journal/page";
+import { orderPage } from "./features/order/page";
 import { addWords } from "./i18n";
 import { useSession } from "./stores/session";
 
@@ -9,14 +11,6 @@ async function fairnessPage(): Promise<RouteComponent> {
   return page.default;
 }
 
-/** An order's page with its words and those of the check that it makes. */
-async function orderPage(): Promise<RouteComponent> {
-  const [page, order, fairness] = await Promise.all([import("./features/order/OrderPage.vue"), import("./features/order/words"), import("./features/fairness/words")]);
-  await Promise.all([order.bringOrderWords(), fairness.bringWords()]);
-  return page.default;
-}
-
-
 async function galleryPage(): Promise<RouteComponent> {
   const [page] = await Promise.all([
     import("./design/gallery/GalleryPage.vue"),
@@ -26,13 +20,6 @@ async function galleryPage(): Promise<RouteComponent> {
       es: async () => ({ gallery: (await import("./i18n/es/gallery")).gallery }),
     }),
   ]);
-  return page.default;
-}
-
-/** The journal with its words. */
-async function journalPage(): Promise<RouteComponent> {
-  const [page, { bringJournalWords }] = await Promise.all([import("./features/journal/JournalPage.vue"), import("./features/journal/words")]);
-  await bringJournalWords();
   return page.default;
 }
 

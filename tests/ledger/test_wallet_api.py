@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import sleep
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,8 @@ from ledger.selectors import statement
 from ledger.services import balance_adjust
 from tests.books import violations
 from tests.crowd import at_once
-from tests.market import Market, Trader, market_open, order_row, settle_due, trader_open
+from tests.market import Market, Trader, db_now_ms, market_open, order_row, settle_due, trader_open
+from tests.support import eventually
 
 pytestmark = pytest.mark.django_db
 
@@ -161,12 +162,16 @@ def test_nobody_is_let_in_unknown() -> None:
     assert (refused.status_code, refused.json()["code"]) == (401, "auth.required")
 
 
+def _passed(at_ms: int) -> bool:
+    return db_now_ms() > at_ms
+
+
 def test_a_period_adds_up_and_is_the_run_of_its_entries(trader: Trader) -> None:
     """Opening + sums = closing; ``from`` inclusive, ``to`` exclusive; the list of a period has the same entries."""
     wallet, client = trader.wallets["real"], trader.http()
     for amount in (1_00, -50, 2_00):
         balance_adjust(wallet_id=wallet, amount=amount, reason="period")
-        sleep(0.003)
+        eventually(partial(_passed, db_now_ms()), within_s=5, every_s=0.001)
     rows = client.get(f"/api/v1/wallets/{wallet}/entries").json()["data"]
     assert [row["no"] for row in rows] == [4, 3, 2, 1]
     whole = client.get(f"/api/v1/wallets/{wallet}/period").json()

@@ -55,12 +55,14 @@ export function openingRows(receipt: Receipt): Row[] {
   const row = (each: ReceiptTick | null, mark: Mark | null = null): Row | null => each && tickRow(each, acceptedMs, mark);
   if (!isNextTick(receipt)) return rowsOf([row(before), row(tick, "opening"), edgeRow("accepted", acceptedMs), row(after)]);
   const start = edgeRow("accepted", acceptedMs);
-  if (tick !== null && receipt.order.open_tick !== null) return rowsOf([row(before), start, row(tick, "opening"), row(after)]);
-  // The order did not enter: the tick that came, if one did, is shown with why it does not count.
+  const { reason, open_tick: opened } = receipt.order;
   const came = tick ?? after;
+  const next = came === after ? null : after;
+  // The tick that came is shown with why it ended the order instead of opening it.
+  if (reason === "price_moved") return rowsOf([row(before), start, row(came, "moved"), row(next)]);
+  if (reason === "revision" && receipt.evidence === null) return rowsOf([row(before), start, row(came, "revised"), row(next)]);
+  if (tick !== null && opened !== null) return rowsOf([row(before), start, row(tick, "opening"), row(after)]);
   const until = receipt.terms.entry_until;
-  if (receipt.order.reason === "price_moved") return rowsOf([row(before), start, row(came, "moved")]);
-  if (receipt.order.reason === "revision") return rowsOf([row(before), start, row(came, "revised")]);
   return rowsOf([row(before), start, until === null ? null : edgeRow("limit", parseInstant(until)), row(came, "late")]);
 }
 

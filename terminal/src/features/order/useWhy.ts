@@ -27,7 +27,7 @@ export function useWhy() {
 
   function opening(receipt: Receipt): string[] {
     const { tick, before, after } = receipt.opening;
-    if (tick === null || receipt.order.open_tick === null) return notEntered(receipt);
+    if (tick === null || receipt.order.open_tick === null || receipt.order.reason === "price_moved") return notEntered(receipt);
     if (isNextTick(receipt)) {
       const first = before === null ? [] : [say("openNext", { seq: no(tick), before: no(before) })];
       return [...first, ...(after === null ? [] : [say("openSecond", { next: no(after) })])];

@@ -18,7 +18,7 @@ export const history = {
     direction: "Direction",
     client: "Client order id",
     order: "Order",
-    ended: "Ended, {zone}",
+    placed: "Placed, {zone}",
     length: "Length",
     stake: "Stake",
     prices: "Opened, closed",
