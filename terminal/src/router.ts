@@ -1,10 +1,23 @@
 import { createRouter, createWebHistory, type RouteComponent, type RouteRecordRaw } from "vue-router";
+import { addWords } from "./i18n";
 import { useSession } from "./stores/session";
 
 /** The fairness page with its words, which are too many to come with trading. */
 async function fairnessPage(): Promise<RouteComponent> {
   const [page, { bringWords }] = await Promise.all([import("./features/fairness/FairnessPage.vue"), import("./features/fairness/words")]);
   await bringWords();
+  return page.default;
+}
+
+async function galleryPage(): Promise<RouteComponent> {
+  const [page] = await Promise.all([
+    import("./design/gallery/GalleryPage.vue"),
+    addWords("gallery", {
+      en: async () => ({ gallery: (await import("./i18n/en/gallery")).gallery }),
+      ru: async () => ({ gallery: (await import("./i18n/ru/gallery")).gallery }),
+      es: async () => ({ gallery: (await import("./i18n/es/gallery")).gallery }),
+    }),
+  ]);
   return page.default;
 }
 
@@ -34,6 +47,7 @@ const routes: RouteRecordRaw[] = [
     ],
   },
   { path: "/fairness", name: "fairness", component: fairnessPage, meta: { public: true, everybody: true } },
+  { path: "/design", name: "design", component: galleryPage, meta: { public: true, everybody: true } },
   { path: "/:rest(.*)*", redirect: { name: "trade" } },
 ];
 

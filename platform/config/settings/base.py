@@ -257,6 +257,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT: Path | None = DATA_DIR / "static"
 TERMINAL_DIST = ROOT / "terminal" / "dist"
 STATICFILES_DIRS = [("terminal", TERMINAL_DIST)] if TERMINAL_DIST.is_dir() else []
+WHITENOISE_MIMETYPES = {".webmanifest": "application/manifest+json"}
 DJANGO_VITE = {
     "default": {
         "dev_mode": False,

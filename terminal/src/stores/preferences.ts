@@ -1,6 +1,7 @@
 import { defineStore } from "pinia";
 import { computed, ref, watch } from "vue";
 import { firstLocale, LOCALES, type Locale } from "@/i18n";
+import { paintFrame } from "@/design/frame";
 import { INTERVALS, type Interval } from "@/lib/candles";
 import { remember, remembered } from "@/lib/storage";
 
@@ -50,6 +51,7 @@ export const usePreferences = defineStore("preferences", () => {
     classes.toggle("dark", theme.value === "dark");
     classes.toggle("light", theme.value === "light");
     classes.toggle("pair-green-red", pair.value === "green-red");
+    paintFrame(theme.value);
   }, { immediate: true, flush: "sync" });
 
   const isFavourite = computed(() => (code: string) => favourites.value.includes(code));
