@@ -85,7 +85,7 @@ test("an authenticator app is set up, asked for at log-in, and turned off", asyn
   await expect(page.locator("[data-connection=live]")).toBeVisible({ timeout: 30_000 });
 
   await page.goto("/security");
-  await expect(page.getByTestId("codes")).toContainText("9 of 10 left");
+  await expect(page.getByTestId("codes")).toContainText("9 of 10 left", { timeout: 30_000 });
   await page.getByTestId("totp").getByRole("button", { name: "Turn off" }).click();
   await page.getByRole("dialog", { name: "Turn off the authenticator app?" }).getByRole("button", { name: "Turn off" }).click();
   await confirmSelf(page);

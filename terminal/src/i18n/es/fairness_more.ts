@@ -6,7 +6,7 @@ type Words<T> = { [K in keyof T]: T[K] extends string ? string : Words<T[K]> };
 export const fairnessMore: Words<typeof en> = {
   invariants: {
     title: "Invariantes",
-    lead: "Cada noche se comprueban sobre todos los datos afirmaciones sobre dinero y órdenes que deben cumplirse siempre, por ejemplo: cada transferencia suma cero. Una infracción aparecería aquí.",
+    lead: "Cada noche se comprueban sobre todos los datos afirmaciones sobre dinero y operaciones que deben cumplirse siempre, por ejemplo: cada transferencia suma cero. Una infracción aparecería aquí.",
     empty: "Aún no ha pasado ninguna noche",
     emptyBody: "La primera comprobación será la próxima noche, UTC.",
     sum: "{checked} comprobadas, {violated} infringidas",
@@ -30,8 +30,8 @@ export const fairnessMore: Words<typeof en> = {
   },
   payoutLine: "Pago de {symbol} en sus últimos cambios: del {first} % al {last} %, mínimo {low} %, máximo {high} %",
   settled: {
-    right: "{checked} órdenes comprobadas, ninguna diferencia",
-    wrong: "{differences} diferencias en {checked} órdenes",
+    right: "{checked} operaciones comprobadas, ninguna diferencia",
+    wrong: "{differences} diferencias en {checked} operaciones",
     at: "Última noche: {time}",
   },
 };
