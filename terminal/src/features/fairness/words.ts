@@ -4,9 +4,9 @@ import { addWords } from "@/i18n";
 /** Bring the words of the page, which trading does not wait for. */
 export function bringWords(): Promise<void> {
   return addWords("fairness", {
-    en: async () => ({ fairness: { ...(await import("@/i18n/en/fairness")).fairness, verify: (await import("@/i18n/en/verify")).verify } }),
-    ru: async () => ({ fairness: { ...(await import("@/i18n/ru/fairness")).fairness, verify: (await import("@/i18n/ru/verify")).verify } }),
-    es: async () => ({ fairness: { ...(await import("@/i18n/es/fairness")).fairness, verify: (await import("@/i18n/es/verify")).verify } }),
+    en: async () => ({ fairness: { ...(await import("@/i18n/en/fairness")).fairness, ...(await import("@/i18n/en/fairness_more")).fairnessMore, verify: (await import("@/i18n/en/verify")).verify } }),
+    ru: async () => ({ fairness: { ...(await import("@/i18n/ru/fairness")).fairness, ...(await import("@/i18n/ru/fairness_more")).fairnessMore, verify: (await import("@/i18n/ru/verify")).verify } }),
+    es: async () => ({ fairness: { ...(await import("@/i18n/es/fairness")).fairness, ...(await import("@/i18n/es/fairness_more")).fairnessMore, verify: (await import("@/i18n/es/verify")).verify } }),
   });
 }
 
