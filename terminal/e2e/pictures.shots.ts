@@ -1,10 +1,11 @@
 /** Takes the pictures of docs/screens: every screen, desktop and phone, dark and light, with orders of all results. */
 
-import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { expect, test, watchFaults } from "./fixtures";
 import { NOBODY, sessionOf, stateOf } from "./people";
 import { offerScripted, playScript, scriptLines, untilOpen, type PlacedOrder, type Session } from "./platform";
+import { small } from "./png";
 import { screensFor, visit, type Ids } from "./screens";
 
 const FOLDER = resolve(import.meta.dirname, "../../docs/screens");
@@ -77,11 +78,11 @@ test("pictures of every screen", async ({ browser, baseURL }) => {
         const faults = watchFaults(page, baseURL ?? "");
         for (const screen of screensFor(size, ids).filter((each) => each.who === who && each.name !== "order")) {
           await visit(page, screen, size, ids);
-          const path = join(FOLDER, `${screen.name}-${size}-${colorScheme}.png`);
-          await page.screenshot({ path, animations: "disabled", caret: "hide" });
-          const bytes = statSync(path).size;
-          all += bytes;
-          if (bytes > FILE_MAX) large.push(`${path} ${String(bytes)}`);
+          const name = `${screen.name}-${size}-${colorScheme}.png`;
+          const picture = small(await page.screenshot({ animations: "disabled", caret: "hide" }));
+          writeFileSync(join(FOLDER, name), picture);
+          all += picture.length;
+          if (picture.length > FILE_MAX) large.push(`${name} ${String(picture.length)}`);
         }
         await context.close();
         expect(faults).toEqual([]);
