@@ -2,7 +2,7 @@ import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
 import { expect, test, watchFaults } from "./fixtures";
 import { NOBODY, settledOrder, stateOf } from "./people";
-import { screensFor, visit, type Ids, type Size, type Who } from "./screens";
+import { screensFor, visit } from "./screens";
 
 const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 
@@ -17,24 +17,21 @@ for (const size of ["desktop", "phone"] as const) {
   test(`axe finds nothing on any screen: ${size}, dark and light`, async ({ browser, baseURL }) => {
     test.setTimeout(400_000);
     const ids = { order: await settledOrder() };
-    const found = new Map<string, string[]>();
-    for (const who of ["trader", "nobody", "pending"] as const) await check(who, size, ids, found);
-    expect(Object.fromEntries(found)).toEqual({});
-
-    async function check(who: Who, at: Size, of: Ids, into: Map<string, string[]>): Promise<void> {
-      const context = await browser.newContext({ baseURL: baseURL ?? "", storageState: who === "nobody" ? NOBODY : await stateOf(who === "trader" ? "screens" : who), reducedMotion: "reduce", hasTouch: at === "phone", timezoneId: "UTC" });
+    const found: Record<string, string[]> = {};
+    for (const screen of screensFor(size, ids)) {
+      const storageState = screen.who === "nobody" ? NOBODY : await stateOf(screen.who === "trader" ? "screens" : screen.who);
+      const context = await browser.newContext({ baseURL: baseURL ?? "", storageState, reducedMotion: "reduce", hasTouch: size === "phone", timezoneId: "UTC", colorScheme: "dark" });
       const page = await context.newPage();
       const faults = watchFaults(page, baseURL ?? "");
-      for (const screen of screensFor(at, of).filter((each) => each.who === who)) {
-        await visit(page, screen, at, of);
-        for (const colorScheme of ["dark", "light"] as const) {
-          await page.emulateMedia({ colorScheme });
-          const here = await violations(page, colorScheme === "dark");
-          if (here.length > 0) into.set(`${screen.name} ${colorScheme}`, here);
-        }
+      await visit(page, screen, size, ids);
+      for (const colorScheme of ["dark", "light"] as const) {
+        await page.emulateMedia({ colorScheme });
+        const here = await violations(page, colorScheme === "dark");
+        if (here.length > 0) found[`${screen.name} ${colorScheme}`] = here;
       }
       await context.close();
       expect(faults).toEqual([]);
     }
+    expect(found).toEqual({});
   });
 }

@@ -63,7 +63,7 @@ export async function enter(page: Page, path = "/"): Promise<void> {
 }
 
 export async function ready(page: Page): Promise<void> {
-  await expect(page.locator("[data-chart=ready]").first()).toBeVisible({ timeout: 30_000 });
+  await expect(page.locator("[data-chart=ready]").first()).toBeVisible({ timeout: 60_000 });
   await expect(page.locator("[data-connection=live]")).toBeVisible();
 }
 
