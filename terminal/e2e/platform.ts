@@ -35,7 +35,7 @@ export class Session {
   ) {}
 
   static async open(email: string): Promise<Session> {
-    const session = new Session(await request.newContext({ baseURL: BASE_URL }), email);
+    const session = new Session(await request.newContext({ baseURL: BASE_URL, storageState: { cookies: [], origins: [] } }), email);
     await session.api.get("/_allauth/browser/v1/config");
     return session;
   }
@@ -71,9 +71,14 @@ export class Session {
     return cookies.find((each) => each.name === "csrftoken")?.value ?? "";
   }
 
-  order(symbol: string, direction: "up" | "down", stake: string, durationS = 5): Promise<PlacedOrder> {
+  /** Buy; a price that is late for a moment, as on a busy machine, is waited for. */
+  async order(symbol: string, direction: "up" | "down", stake: string, durationS = 5): Promise<PlacedOrder> {
     const id = `j-${String(Date.now())}-${Math.random().toString(36).slice(2, 8)}`;
-    return this.post("/api/v1/orders", { ledger: "demo", symbol, direction, stake, duration_s: durationS, client_order_id: id });
+    let placed: PlacedOrder | undefined;
+    await expect(async () => {
+      placed = await this.post<PlacedOrder>("/api/v1/orders", { ledger: "demo", symbol, direction, stake, duration_s: durationS, client_order_id: id });
+    }).toPass({ timeout: 20_000, intervals: [500] });
+    return placed as PlacedOrder;
   }
 
   /** Wait until an order is settled and answer it. */
