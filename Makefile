@@ -29,7 +29,7 @@ TERMINAL_LOCK := terminal/package.json terminal/package-lock.json
 # PAGE=docs/reliability.md writes its tables.
 FAULTS = $(BIN)/python -m bench.faults --minutes $(or $(MATRIX),0) $(if $(SEED),--seed $(SEED)) $(if $(PAGE),--page $(PAGE))
 
-.PHONY: help run test test-fast soak faults bench lint types fmt verifier manage setup clean
+.PHONY: help run test test-fast soak faults bench bench-terminal screens lint types fmt verifier manage setup clean
 
 help:
 	@echo 'make run        the whole platform on http://127.0.0.1:$${PORT:-8000}; Ctrl-C stops it'
@@ -38,6 +38,8 @@ help:
 	@echo 'make soak       10 minutes of load and faults, then the kill matrix; every book is checked; MINUTES=60 for an hour'
 	@echo 'make faults     the kill matrix and the faults alone; MATRIX=10 repeats it for so many minutes'
 	@echo 'make bench      every figure beside its limit and its conventional twin; SCALE=10 with ten times the data'
+	@echo 'make bench-terminal  the terminal in a browser at 500 ticks a second, beside the same page without ticks; WRITE=1 keeps it'
+	@echo 'make screens    take the pictures of docs/screens anew'
 	@echo 'make lint       ruff, import-linter, migrations, eslint'
 	@echo 'make types      mypy strict, vue-tsc'
 	@echo 'make fmt        format the Python code'
@@ -69,6 +71,13 @@ faults: setup
 # exec: so that the servers end with make. WRITE=1 keeps the table under docs/benchmarks.
 bench: setup
 	@exec $(BIN)/python -m bench.ratios --scale $(or $(SCALE),1) $(if $(WRITE),--write)
+
+# A platform, a fast source of prices and a browser of their own.
+bench-terminal: setup
+	@exec $(BIN)/python -m bench.terminal $(if $(WRITE),--write)
+
+screens: setup
+	@exec $(BIN)/python -m bench.terminal --pictures
 
 lint: setup
 	$(BIN)/ruff check .

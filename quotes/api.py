@@ -52,6 +52,7 @@ class SymbolSerializer(serializers.Serializer[Any]):
     state = serializers.ChoiceField([state.value for state in MarketStateName])
     state_reason = serializers.CharField(allow_null=True)
     next_open = serializers.DateTimeField(allow_null=True)
+    session_ends = serializers.DateTimeField(allow_null=True)
     payout_percent = serializers.IntegerField()
     break_even_percent = serializers.FloatField()
     min_stake = serializers.CharField()
@@ -261,6 +262,7 @@ def _symbol_document(row: SymbolRow) -> dict[str, Any]:
         "state": market.state.state.value,
         "state_reason": market.state.reason or None,
         "next_open": optional_rfc3339(market.state.next_open_ms),
+        "session_ends": optional_rfc3339(row.session_ends_ms),
         "payout_percent": row.payout_percent,
         "break_even_percent": break_even_percent(row.payout_percent),
         "min_stake": format_minor(row.min_stake_minor, DEFAULT_CURRENCY),

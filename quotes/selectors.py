@@ -95,6 +95,7 @@ class SymbolRow:
     feed_custom: bool
     purchase_deadline_s: int
     exposure_cap_minor: int | None
+    session_ends_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,4 +230,5 @@ def _symbol(row: Sequence[Any]) -> SymbolRow:
         feed_custom=custom,
         purchase_deadline_s=deadline_s,
         exposure_cap_minor=exposure_cap,
+        session_ends_ms=MarketFacts(*row[4:17]).session_closes_ms,
     )

@@ -1,12 +1,13 @@
 import { defineConfig } from "@playwright/test";
 
-/** The journeys run against a platform that is already up; BASE_URL says where. */
+/** The journeys run against a platform that is already up; BASE_URL says where, DATA_DIR says which. */
 export default defineConfig({
   testDir: "e2e",
-  outputDir: "test-results",
-  timeout: 90_000,
-  expect: { timeout: 15_000 },
-  workers: 1,
+  outputDir: "test-results/journeys",
+  globalSetup: "./e2e/global-setup.ts",
+  timeout: 180_000,
+  expect: { timeout: 30_000 },
+  workers: Number(process.env["E2E_WORKERS"] ?? "2"),
   fullyParallel: false,
   forbidOnly: true,
   reporter: [["list"]],
@@ -17,5 +18,6 @@ export default defineConfig({
     timezoneId: "UTC",
     screenshot: "only-on-failure",
     trace: "off",
+    actionTimeout: 30_000,
   },
 });

@@ -32,7 +32,7 @@ export default defineConfig(({ command }) => ({
   },
   test: {
     environment: "happy-dom",
-    include: ["src/**/*.test.ts"],
+    include: ["src/**/*.test.ts", "eslint/**/*.test.ts"],
     setupFiles: ["src/test-setup.ts"],
     clearMocks: true,
     restoreMocks: true,

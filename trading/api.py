@@ -28,6 +28,8 @@ from trading.refusals import refusal_count
 from trading.ticket import ticket_parsed
 
 _LEDGERS = ("real", "demo", "tournament")
+_RESULTS = ("won", "lost", "tied", "refunded")
+_DIRECTIONS = ("up", "down")
 
 
 class OrderTickSerializer(serializers.Serializer[Any]):
@@ -140,6 +142,8 @@ class OrderListView(CallerView):
         responses=OrderPageSerializer,
         parameters=[
             OpenApiParameter("state", str, enum=["open", "settled"]),
+            OpenApiParameter("result", str, enum=_RESULTS),
+            OpenApiParameter("direction", str, enum=_DIRECTIONS),
             OpenApiParameter("ledger", str, enum=_LEDGERS),
             OpenApiParameter("symbol", str),
             OpenApiParameter("client_order_id", str),
@@ -152,7 +156,10 @@ class OrderListView(CallerView):
         """List orders, newest first; ``from`` and ``to`` filter by the time of acceptance."""
         caller = self.caller
         query = request.query_params
-        known_query(query, "state", "ledger", "symbol", "client_order_id", "from", "to", "limit", "cursor")
+        known_query(
+            query,
+            *("state", "result", "direction", "ledger", "symbol", "client_order_id", "from", "to", "limit", "cursor"),
+        )
         ask = page_ask(query)
         rows = selectors.orders_of(
             user_id=caller.user_id, wanted=_filter(request, caller), cursor=ask.cursor, limit=ask.limit + 1
@@ -196,11 +203,17 @@ def _filter(request: Request, caller: Caller) -> selectors.OrderFilter:
         raise field_invalid("state", "must be open or settled")
     if ledger not in (None, *_LEDGERS):
         raise field_invalid("ledger", "must be real, demo or tournament")
+    if query.get("result") not in (None, *_RESULTS):
+        raise field_invalid("result", "must be won, lost, tied or refunded")
+    if query.get("direction") not in (None, *_DIRECTIONS):
+        raise field_invalid("direction", "must be up or down")
     if ledger is not None and not caller.may_see(ledger):
         raise ledger_forbidden()
     return selectors.OrderFilter(
         ledgers=[ledger] if ledger else caller.ledgers,
         settled=None if state is None else state == "settled",
+        state=query.get("result"),
+        direction=query.get("direction"),
         symbol=query.get("symbol"),
         client_order_id=query.get("client_order_id"),
         from_ms=instant_query(query, "from"),

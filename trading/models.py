@@ -6,12 +6,18 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Length
+from django.db.models.lookups import LessThanOrEqual
 
 from kernel.ids import uuid7
 from trading.domain import Direction, OrderState
 
 # What the column holds: a little more than half an hour.
 HANDLED_US_MAX = 2**31 - 1
+
+NOTE_LENGTH_MAX = 2_000
+TAGS_MAX = 10
+TAG_LENGTH_MAX = 24
 
 
 class Order(models.Model):
@@ -275,3 +281,30 @@ class Dispute(models.Model):
 
     def __str__(self) -> str:
         return f"dispute over {self.order_id}"
+
+
+class JournalEntry(models.Model):
+    """What a client noted about an order of theirs: nobody else reads it, and no rule and no settlement ever does."""
+
+    order = models.OneToOneField(Order, on_delete=models.PROTECT, primary_key=True, related_name="+")
+    user_id = models.UUIDField(help_text="the order's client")
+    accepted_at_ms = models.BigIntegerField(help_text="the order's, by which the journal is listed")
+    note = models.TextField(blank=True, default="")
+    tags = ArrayField(models.CharField(max_length=TAG_LENGTH_MAX), default=list)
+    written_at_ms = models.BigIntegerField()
+
+    class Meta:
+        db_table = "trading_journal_entry"
+        default_permissions = ()
+        indexes = [models.Index(fields=["user_id", "-accepted_at_ms", "-order"], name="trading_journal_by_user")]
+        constraints = [
+            models.CheckConstraint(
+                condition=LessThanOrEqual(Length("note"), NOTE_LENGTH_MAX), name="trading_journal_note"
+            ),
+            models.CheckConstraint(condition=Q(tags__len__lte=TAGS_MAX), name="trading_journal_tags"),
+            # An empty entry is none.
+            models.CheckConstraint(condition=~Q(note="", tags__len=0), name="trading_journal_some"),
+        ]
+
+    def __str__(self) -> str:
+        return f"note on {self.order_id}"

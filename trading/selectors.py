@@ -19,6 +19,8 @@ class OrderFilter:
 
     ledgers: Iterable[str] | None = None
     settled: bool | None = None
+    state: str | None = None
+    direction: str | None = None
     symbol: str | None = None
     client_order_id: str | None = None
     from_ms: int | None = None
@@ -39,14 +41,25 @@ def order_of(*, user_id: UUID, order_id: UUID) -> Order | None:
     return Order.objects.filter(user_id=user_id, id=order_id).first()
 
 
+def books_of(ledgers: Iterable[str], prefix: str = "") -> Q:
+    """Return the condition that an order's book is of one of these ledgers.
+
+    :param prefix: the way to the order, such as ``order__``
+    """
+    ledgers = list(ledgers)
+    books = Q(**{f"{prefix}book__in": [ledger for ledger in ledgers if ledger != "tournament"]})
+    return books | Q(**{f"{prefix}book__startswith": "t:"}) if "tournament" in ledgers else books
+
+
 def _filtered(found: QuerySet[Order], wanted: OrderFilter) -> QuerySet[Order]:
     if wanted.ledgers is not None:
-        books = Q(book__in=[ledger for ledger in wanted.ledgers if ledger != "tournament"])
-        found = found.filter(books | Q(book__startswith="t:") if "tournament" in wanted.ledgers else books)
+        found = found.filter(books_of(wanted.ledgers))
     if wanted.settled is not None:
         is_open = Q(state=OrderState.OPEN)
         found = found.filter(~is_open if wanted.settled else is_open)
     for name, value in (
+        ("state", wanted.state),
+        ("direction", wanted.direction),
         ("symbol", wanted.symbol),
         ("client_order_id", wanted.client_order_id),
         ("accepted_at_ms__gte", wanted.from_ms),

@@ -1,12 +1,18 @@
-"""Guards at the door: limits on log-in, and the second factor of staff."""
+"""Guards at the door: limits on log-in, the second factor of staff, and when a session was last seen."""
 
 from __future__ import annotations
 
+import time
+from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
+from threading import Lock
 
 import structlog
 from allauth.account.internal.flows.login import get_authentication_records
+from allauth.usersessions.models import UserSession
 from django.conf import settings
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from redis.exceptions import RedisError
@@ -22,6 +28,9 @@ log = structlog.get_logger(__name__)
 _LOG_IN_PATHS = frozenset({"/_allauth/browser/v1/auth/login", "/admin/login/"})
 _GUARDED_PATHS = ("/_allauth/", "/admin/login/")
 _RETRY_AFTER_S = "60"
+# A user sees in the list of sessions when each was last used; to the minute is exact enough.
+_SEEN_EVERY_S = 60
+_SEEN_KEPT = 20_000
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -70,6 +79,37 @@ class StaffSecondFactorMiddleware:
             count("staff_second_factor_missing")
             return render(request, "accounts/second_factor.html", status=403)
         return self.get_response(request)
+
+
+class SessionSeenMiddleware:
+    """Note when and from where a session was last used, once a minute; the library's own writes with each request."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        self._seen: OrderedDict[str, float] = OrderedDict()
+        self._lock = Lock()
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Write the session's line when it is due; programs with tokens have no session."""
+        key = request.session.session_key
+        if key and "HTTP_AUTHORIZATION" not in request.META and self._is_due(key) and request.user.is_authenticated:
+            # A connection that tells no address is no reason to refuse what the session may do.
+            with suppress(PermissionDenied):
+                UserSession.objects.create_from_request(request)
+        return self.get_response(request)
+
+    def _is_due(self, key: str) -> bool:
+        """Whether a minute has passed in this process; asking counts as having written."""
+        now_s = time.monotonic()
+        with self._lock:
+            last_s = self._seen.get(key)
+            if last_s is not None and now_s - last_s < _SEEN_EVERY_S:
+                return False
+            self._seen[key] = now_s
+            self._seen.move_to_end(key)
+            if len(self._seen) > _SEEN_KEPT:
+                self._seen.popitem(last=False)
+        return True
 
 
 def _lacks_factor(request: HttpRequest) -> bool:

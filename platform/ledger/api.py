@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -14,13 +15,13 @@ from rest_framework.response import Response
 from accounts.api import CallerView
 from accounts.callers import Caller
 from accounts.domain import ledger_of
-from kernel.clock import rfc3339
+from kernel.clock import optional_rfc3339, rfc3339
 from kernel.errors import Problem, field_invalid
 from kernel.http import json_response
 from kernel.http.idempotency import answer_once
-from kernel.http.pages import Cursor, known_query, page_ask, page_document
+from kernel.http.pages import Cursor, known_query, page_ask, page_document, span_query
 from kernel.http.rest import strict_json_loads
-from kernel.http.schema import PAGE
+from kernel.http.schema import FROM, PAGE, TO
 from kernel.money import format_minor
 from ledger import errors, selectors, services
 
@@ -56,6 +57,33 @@ class EntryPageSerializer(serializers.Serializer[Any]):
 
     data = EntrySerializer(many=True)  # type: ignore[assignment]
     next_cursor = serializers.CharField(allow_null=True)
+
+
+class KindSumSerializer(serializers.Serializer[Any]):
+    """What the entries of one kind came to; ``amount`` is signed."""
+
+    kind = serializers.CharField()
+    detail = serializers.CharField()
+    count = serializers.IntegerField()
+    amount = serializers.CharField()
+
+
+class PeriodSerializer(serializers.Serializer[Any]):
+    """A wallet's time: opening + sums = closing. ``from`` is null from the opening on, ``to`` is null until now."""
+
+    currency = serializers.CharField()
+    opening = serializers.CharField()
+    closing = serializers.CharField()
+    entries = serializers.IntegerField()
+    sums = KindSumSerializer(many=True)
+
+    def get_fields(self) -> dict[str, Any]:
+        """Return the fields, two of which are named as Python names nothing."""
+        own = super().get_fields()
+        return {
+            "from": serializers.DateTimeField(allow_null=True),
+            "to": serializers.DateTimeField(allow_null=True),
+        } | own
 
 
 class WalletPageSerializer(serializers.Serializer[Any]):
@@ -132,15 +160,22 @@ class WalletEntriesView(CallerView):
 
     @extend_schema(
         responses=EntryPageSerializer,
-        parameters=PAGE,
+        parameters=[OpenApiParameter("reference", UUID, description="The entries of one order alone"), FROM, TO, *PAGE],
     )
     def get(self, request: Request, wallet_id: UUID) -> Response:
         """List entries, the newest first, complete from the account's opening."""
-        known_query(request.query_params, "limit", "cursor")
-        ask = page_ask(request.query_params)
+        query = request.query_params
+        known_query(query, "reference", "from", "to", "limit", "cursor")
+        ask = page_ask(query)
         wallet = wallet_for(self.caller, wallet_id)
+        if "reference" in query:
+            return self._of_reference(query, wallet)
+        least, before = _numbers(query, wallet)
         rows = selectors.statement(
-            account_id=wallet.id, before_no=ask.cursor.at if ask.cursor else None, limit=ask.limit + 1
+            account_id=wallet.id,
+            before_no=min(before, ask.cursor.at) if ask.cursor else before,
+            least_no=least,
+            limit=ask.limit + 1,
         )
         document = page_document(
             rows,
@@ -149,6 +184,59 @@ class WalletEntriesView(CallerView):
             show=lambda row: _entry_document(row, wallet.currency),
         )
         return Response(document)
+
+    def _of_reference(self, query: Mapping[str, str], wallet: selectors.WalletRow) -> Response:
+        """Return the few entries of one fact.
+
+        :raises Problem: ``request.invalid``
+        """
+        if alone := [name for name in ("from", "to", "cursor") if name in query]:
+            raise field_invalid(alone[0], "is not a parameter beside reference")
+        try:
+            reference = UUID(query["reference"])
+        except ValueError:
+            raise field_invalid("reference", "must be a UUID") from None
+        rows = selectors.entries_of_reference(account_id=wallet.id, reference=reference)
+        return Response({"data": [_entry_document(row, wallet.currency) for row in rows], "next_cursor": None})
+
+
+class WalletPeriodView(CallerView):
+    """Where a wallet stood before and after a time."""
+
+    rate_groups = {"GET": "statistics"}
+
+    @extend_schema(operation_id="wallets_period", responses=PeriodSerializer, parameters=[FROM, TO])
+    def get(self, request: Request, wallet_id: UUID) -> Response:
+        """Show opening and closing balance of a time, and the sums of the entries in it: opening + sums = closing."""
+        query = request.query_params
+        known_query(query, "from", "to")
+        wallet = wallet_for(self.caller, wallet_id)
+        from_ms, to_ms = span_query(query)
+        found = selectors.period_of(account_id=wallet.id, from_ms=from_ms, to_ms=to_ms)
+
+        def money(amount: int) -> str:
+            return format_minor(amount, wallet.currency)
+
+        sums = [
+            {"kind": each.family, "detail": each.kind, "count": each.count, "amount": money(each.amount)}
+            for each in found.sums
+        ]
+        return Response(
+            {
+                "from": optional_rfc3339(from_ms),
+                "to": optional_rfc3339(to_ms),
+                "currency": wallet.currency,
+                "opening": money(found.opening),
+                "closing": money(found.closing),
+                "entries": sum(each.count for each in found.sums),
+                "sums": sums,
+            }
+        )
+
+
+def _numbers(query: Mapping[str, str], wallet: selectors.WalletRow) -> tuple[int, int]:
+    from_ms, to_ms = span_query(query)
+    return selectors.numbers_between(account_id=wallet.id, from_ms=from_ms, to_ms=to_ms)
 
 
 def _entry_document(row: selectors.StatementRow, currency: str) -> dict[str, object]:

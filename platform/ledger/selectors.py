@@ -9,7 +9,7 @@ from uuid import UUID
 
 from kernel import db
 from ledger import statements
-from ledger.domain import GuardedBalance
+from ledger.domain import Family, GuardedBalance
 from ledger.models import Account, AdjustmentRequest, Checkpoint
 
 
@@ -111,21 +111,113 @@ def wallet_by_email(*, email: str, book: str) -> UUID | None:
 _STATEMENT = """
 SELECT no, entry.at_ms, family, kind, entry.amount, after, reference, adjustment.reason FROM (
     (SELECT debit_no AS no, at_ms, family, kind, -amount AS amount, debit_after AS after, reference
-     FROM ledger_transfer WHERE debit_account_id = %(account)s AND debit_no < %(before)s
+     FROM ledger_transfer
+     WHERE debit_account_id = %(account)s AND debit_no >= %(least)s AND debit_no < %(before)s
      ORDER BY debit_no DESC LIMIT %(limit)s)
     UNION ALL
     (SELECT credit_no, at_ms, family, kind, amount, credit_after, reference
-     FROM ledger_transfer WHERE credit_account_id = %(account)s AND credit_no < %(before)s
+     FROM ledger_transfer
+     WHERE credit_account_id = %(account)s AND credit_no >= %(least)s AND credit_no < %(before)s
      ORDER BY credit_no DESC LIMIT %(limit)s)
 ) AS entry
 LEFT JOIN ledger_adjustment AS adjustment ON family = 'adjustment' AND adjustment.id = reference
 ORDER BY no DESC LIMIT %(limit)s"""
 
 
-def statement(*, account_id: UUID, before_no: int | None, limit: int) -> list[StatementRow]:
+# Entries are numbered without a gap in the order of their times: halving finds the first one of a time.
+_FIRST_NO = """
+WITH RECURSIVE search AS (
+    SELECT 1::bigint AS low, entry_no + 1 AS high FROM ledger_account WHERE id = %(account)s
+    UNION ALL
+    SELECT CASE WHEN found.at_ms < %(at_ms)s THEN middle + 1 ELSE low END,
+           CASE WHEN found.at_ms < %(at_ms)s THEN high ELSE middle END
+    FROM (SELECT low, high, (low + high) / 2 AS middle FROM search WHERE low < high) AS half
+    CROSS JOIN LATERAL (
+        SELECT at_ms FROM ledger_transfer WHERE debit_account_id = %(account)s AND debit_no = middle
+        UNION ALL
+        SELECT at_ms FROM ledger_transfer WHERE credit_account_id = %(account)s AND credit_no = middle
+    ) AS found
+)
+SELECT low FROM search WHERE low >= high"""
+
+_OF_REFERENCE = """
+SELECT no, entry.at_ms, family, kind, entry.amount, after, reference, adjustment.reason FROM (
+    SELECT debit_no AS no, at_ms, family, kind, -amount AS amount, debit_after AS after, reference
+    FROM ledger_transfer
+    WHERE family = ANY(%(families)s) AND reference = %(reference)s AND debit_account_id = %(account)s
+    UNION ALL
+    SELECT credit_no, at_ms, family, kind, amount, credit_after, reference
+    FROM ledger_transfer
+    WHERE family = ANY(%(families)s) AND reference = %(reference)s AND credit_account_id = %(account)s
+) AS entry
+LEFT JOIN ledger_adjustment AS adjustment ON family = 'adjustment' AND adjustment.id = reference
+ORDER BY no DESC"""
+
+_SUMS = """
+SELECT family, kind, count(*), sum(amount)::bigint FROM (
+    SELECT family, kind, -amount AS amount FROM ledger_transfer
+    WHERE debit_account_id = %(account)s AND debit_no >= %(least)s AND debit_no < %(before)s
+    UNION ALL
+    SELECT family, kind, amount FROM ledger_transfer
+    WHERE credit_account_id = %(account)s AND credit_no >= %(least)s AND credit_no < %(before)s
+) AS entry
+GROUP BY family, kind ORDER BY family, kind"""
+
+
+def statement(*, account_id: UUID, before_no: int | None, limit: int, least_no: int = 0) -> list[StatementRow]:
     """Return the newest entries of a guarded account, complete back to its opening as pages go on."""
-    params = {"account": account_id, "before": before_no if before_no is not None else 2**62, "limit": limit}
+    before = before_no if before_no is not None else 2**62
+    params = {"account": account_id, "least": least_no, "before": before, "limit": limit}
     return [StatementRow(*row) for row in db.rows(_STATEMENT, params)]
+
+
+def entries_of_reference(*, account_id: UUID, reference: UUID) -> list[StatementRow]:
+    """Return the entries of one fact, such as an order, on a guarded account."""
+    params = {"account": account_id, "reference": reference, "families": [family.value for family in Family]}
+    return [StatementRow(*row) for row in db.rows(_OF_REFERENCE, params)]
+
+
+def numbers_between(*, account_id: UUID, from_ms: int | None, to_ms: int | None) -> tuple[int, int]:
+    """Return the numbers of a guarded account's entries in a time: the first one, and the one after the last."""
+
+    def first_no(at_ms: int) -> int:
+        found = db.row(_FIRST_NO, {"account": account_id, "at_ms": at_ms})
+        assert found is not None
+        return int(found[0])
+
+    return 1 if from_ms is None else first_no(from_ms), 2**62 if to_ms is None else first_no(to_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class KindSum:
+    """What the entries of one kind came to, signed, in minor units."""
+
+    family: str
+    kind: str
+    count: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A run of a guarded account's entries: opening + all sums = closing."""
+
+    opening: int
+    closing: int
+    sums: list[KindSum]
+
+
+def period_of(*, account_id: UUID, from_ms: int | None, to_ms: int | None) -> Period:
+    """Return where an account stood before and after a time, and what moved it in between."""
+    least, before = numbers_between(account_id=account_id, from_ms=from_ms, to_ms=to_ms)
+    params = {"account": account_id, "least": least, "before": before}
+    sums = [KindSum(*row) for row in db.rows(_SUMS, params)]
+    return Period(_balance_before(account_id, least), _balance_before(account_id, before), sums)
+
+
+def _balance_before(account_id: UUID, no: int) -> int:
+    found = statement(account_id=account_id, before_no=no, limit=1)
+    return found[0].balance_after if found else 0
 
 
 def house_total(account_ids: Iterable[UUID]) -> int:

@@ -8,4 +8,5 @@ urlpatterns = [
     path("wallets", api.WalletListView.as_view()),
     path("wallets/<uuid:wallet_id>/refill", api.WalletRefillView.as_view()),
     path("wallets/<uuid:wallet_id>/entries", api.WalletEntriesView.as_view()),
+    path("wallets/<uuid:wallet_id>/period", api.WalletPeriodView.as_view()),
 ]

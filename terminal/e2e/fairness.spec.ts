@@ -1,7 +1,9 @@
-import { buy, expect, logIn, test } from "./fixtures";
+import { buy, expect, enter, test } from "./fixtures";
+
+test.use({ trader: "fairness" });
 
 test("a trader checks an own result in the browser, and a changed receipt fails", async ({ page }) => {
-  await logIn(page);
+  await enter(page);
   const id = await buy(page, "up", "5.00");
   await expect(page.locator(`[data-testid=recent-order][data-order='${id}']`)).toBeVisible({ timeout: 30_000 });
 

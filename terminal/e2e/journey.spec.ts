@@ -1,9 +1,9 @@
-import { balanceOf, buy, expect, logIn, minorOf, test } from "./fixtures";
+import { balanceOf, buy, expect, enter, minorOf, test } from "./fixtures";
 
 const STAKE = 1000n;
 
 test("a trader buys up on demo and sees it settle without a reload", async ({ page }) => {
-  await logIn(page);
+  await enter(page);
   await page.evaluate(() => (document.body.dataset["marker"] = "same page"));
 
   await expect(page.locator("[data-chart] canvas").first()).toBeVisible();
@@ -29,7 +29,7 @@ test("a trader buys up on demo and sees it settle without a reload", async ({ pa
 });
 
 test("a lost connection is told, and nothing that happened meanwhile is lost", async ({ page, context }) => {
-  await logIn(page);
+  await enter(page);
   const before = await balanceOf(page);
   const id = await buy(page, "down", "10.00");
   const open = page.locator(`[data-testid=open-order][data-order='${id}']`);
@@ -53,7 +53,7 @@ test("a lost connection is told, and nothing that happened meanwhile is lost", a
 });
 
 test("an order that the rules refuse costs nothing and keeps what was entered", async ({ page }) => {
-  await logIn(page);
+  await enter(page);
   await page.getByTestId("stake").fill("0.50");
   await expect(page.getByText("The smallest stake is 1.00 USD")).toBeVisible();
   await expect(page.getByTestId("buy-up")).toBeDisabled();
@@ -69,7 +69,7 @@ test("an order that the rules refuse costs nothing and keeps what was entered", 
 });
 
 test("the asset dialog finds and chooses by keyboard", async ({ page }) => {
-  await logIn(page);
+  await enter(page);
   await page.getByRole("button", { name: "Choose an asset" }).click();
   await expect(page.getByLabel("Search by code or name")).toBeFocused();
   await page.keyboard.type("gbp");

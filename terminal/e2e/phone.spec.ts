@@ -1,9 +1,9 @@
-import { buy, expect, logIn, test } from "./fixtures";
+import { buy, expect, enter, test } from "./fixtures";
 
-test.use({ viewport: { width: 390, height: 844 }, hasTouch: true });
+test.use({ trader: "phone", viewport: { width: 390, height: 844 }, hasTouch: true });
 
 test("on a phone: chart, sheet with thumb-sized buttons, orders behind one line", async ({ page }) => {
-  await logIn(page);
+  await enter(page);
   for (const side of ["up", "down"]) {
     const box = await page.getByTestId(`buy-${side}`).boundingBox();
     expect(box?.height).toBeGreaterThanOrEqual(56);

@@ -1,5 +1,27 @@
-import { createRouter, createWebHistory, type RouteRecordRaw } from "vue-router";
+import { createRouter, createWebHistory, type RouteComponent, type RouteRecordRaw } from "vue-router";
+import { journalPage } from "./features/journal/page";
+import { orderPage } from "./features/order/page";
+import { addWords } from "./i18n";
 import { useSession } from "./stores/session";
+
+/** The fairness page with its words, which are too many to come with trading. */
+async function fairnessPage(): Promise<RouteComponent> {
+  const [page, { bringWords }] = await Promise.all([import("./features/fairness/FairnessPage.vue"), import("./features/fairness/words")]);
+  await bringWords();
+  return page.default;
+}
+
+async function galleryPage(): Promise<RouteComponent> {
+  const [page] = await Promise.all([
+    import("./design/gallery/GalleryPage.vue"),
+    addWords("gallery", {
+      en: async () => ({ gallery: (await import("./i18n/en/gallery")).gallery }),
+      ru: async () => ({ gallery: (await import("./i18n/ru/gallery")).gallery }),
+      es: async () => ({ gallery: (await import("./i18n/es/gallery")).gallery }),
+    }),
+  ]);
+  return page.default;
+}
 
 const routes: RouteRecordRaw[] = [
   {
@@ -8,8 +30,12 @@ const routes: RouteRecordRaw[] = [
     children: [
       { path: "", name: "trade", component: () => import("./features/trade/TradePage.vue") },
       { path: "history", name: "history", component: () => import("./features/history/HistoryPage.vue") },
+      { path: "journal", name: "journal", component: journalPage },
+      { path: "orders/:id", name: "order", component: orderPage },
       { path: "tournaments", name: "tournaments", component: () => import("./features/tournaments/TournamentsPage.vue") },
       { path: "wallet", name: "wallet", component: () => import("./features/wallet/WalletPage.vue") },
+      { path: "limits", name: "limits", component: () => import("./features/limits/LimitsPage.vue") },
+      { path: "security", name: "security", component: () => import("./features/security/SecurityPage.vue") },
       { path: "developer", name: "developer", component: () => import("./features/developer/DeveloperPage.vue") },
       { path: "help", name: "help", component: () => import("./features/help/HelpPage.vue") },
     ],
@@ -24,7 +50,8 @@ const routes: RouteRecordRaw[] = [
       { path: "code", name: "code", component: () => import("./features/auth/CodePage.vue") },
     ],
   },
-  { path: "/fairness", name: "fairness", component: () => import("./features/fairness/FairnessPage.vue"), meta: { public: true, everybody: true } },
+  { path: "/fairness", name: "fairness", component: fairnessPage, meta: { public: true, everybody: true } },
+  { path: "/design", name: "design", component: galleryPage, meta: { public: true, everybody: true } },
   { path: "/:rest(.*)*", redirect: { name: "trade" } },
 ];
 

@@ -41,6 +41,7 @@ export function symbolWith(changes: Partial<SymbolRecord> = {}): SymbolRecord {
     state: "open",
     state_reason: null,
     next_open: null,
+    session_ends: null,
     payout_percent: 85,
     break_even_percent: 54.1,
     min_stake: "1.00",

@@ -1,5 +1,12 @@
 import { afterEach, beforeEach } from "vitest";
 import { createPinia, setActivePinia } from "pinia";
+import { i18n, setLocale } from "@/i18n";
+import { fairness } from "@/i18n/en/fairness";
+import { fairnessMore } from "@/i18n/en/fairness_more";
+import { verify } from "@/i18n/en/verify";
+
+await setLocale("en");
+i18n.global.mergeLocaleMessage("en", { fairness: { ...fairness, ...fairnessMore, verify } });
 
 beforeEach(() => {
   localStorage.clear();

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from allauth.mfa.models import Authenticator
 from django.core import mail
 from pytest_django.fixtures import Settings
@@ -187,6 +189,60 @@ def test_sessions_are_listed_and_ended(new_browser: Callable[[], Browser]) -> No
     here.auth("DELETE", "auth/sessions", {"sessions": others})
     assert there.send("GET", "/api/v1/me").status_code == 401
     assert here.send("GET", "/api/v1/me").status_code == 200
+
+
+def test_a_session_is_seen_once_a_minute(new_browser: Callable[[], Browser], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rules 12: the list says when each session was last used; that costs one write a minute, not one a request."""
+    user = person()
+    browser = new_browser()
+    browser.log_in(user.email, PASSWORD)
+    began = time.monotonic()
+    ahead_s = 0
+    monkeypatch.setattr("accounts.middleware.time.monotonic", lambda: began + ahead_s)
+
+    def seen() -> float:
+        return float(browser.auth("GET", "auth/sessions")[1]["data"][0]["last_seen_at"])
+
+    first = seen()
+    assert seen() == first
+    ahead_s = 60
+    assert seen() > first
+    assert browser.auth("GET", "config")[1]["data"]["usersessions"]["track_activity"] is True
+
+
+def test_another_address_is_asked_for_by_who_knows_the_password(browser: Browser, settings: Settings) -> None:
+    """Rules 12: an open browser alone cannot move the account; the new address counts once its code was entered."""
+    settings.EMAIL_BACKEND = "accounts.mail.DevelopmentBackend"
+    user, wanted = person(), email_new()
+    browser.log_in(user.email, PASSWORD)
+
+    status, document = browser.auth("POST", "account/email", {"email": wanted})
+    assert status == 401
+    assert "reauthenticate" in {flow["id"] for flow in document["data"]["flows"]}
+    assert browser.auth("POST", "auth/reauthenticate", {"password": "a-wrong-password"})[0] == 400
+    assert browser.auth("POST", "auth/reauthenticate", {"password": PASSWORD})[0] == 200
+    status, document = browser.auth("POST", "account/email", {"email": wanted})
+    assert status == 200
+    assert [(each["email"], each["verified"]) for each in document["data"]] == [(user.email, True), (wanted, False)]
+
+    assert browser.auth("POST", "auth/email/verify", {"key": browser.code_mailed_to(wanted)})[0] == 200
+    _, document = browser.auth("GET", "account/email")
+    assert [(each["email"], each["primary"]) for each in document["data"]] == [(wanted, True)]
+    user.refresh_from_db()
+    assert user.email == wanted
+
+
+def test_a_new_password_ends_the_other_sessions(new_browser: Callable[[], Browser]) -> None:
+    """Rules 12: who changes the password stays logged in, and nobody else does."""
+    user = person()
+    here, there = new_browser(), new_browser()
+    for each in (here, there):
+        each.log_in(user.email, PASSWORD)
+    wrong = {"current_password": "a-wrong-password", "new_password": "another-good-password"}
+    assert here.auth("POST", "account/password/change", wrong)[0] == 400
+    assert here.auth("POST", "account/password/change", wrong | {"current_password": PASSWORD})[0] == 200
+    assert here.send("GET", "/api/v1/me").status_code == 200
+    assert there.send("GET", "/api/v1/me").status_code == 401
 
 
 def test_without_redis_sessions_go_on_and_log_in_is_refused(

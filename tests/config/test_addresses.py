@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from django.conf import settings
 from django.test import Client, override_settings
 
 from tests.journeys.client import ROOT
@@ -47,6 +48,20 @@ def test_the_terminal_sets_the_csrf_cookie(client: Client) -> None:
         assert page.status_code == 200
         assert b'<div id="app">' in page.content
     assert client.cookies["csrftoken"].value
+
+
+def test_the_terminal_can_be_installed(client: Client) -> None:
+    """Contract: the page names its manifest, which is served as one, and every icon in it exists."""
+    page = client.get("/").content.decode()
+    assert '<link rel="manifest" href="/static/terminal/manifest.webmanifest">' in page
+    assert page.count('name="theme-color"') == 2
+    assert settings.WHITENOISE_MIMETYPES[".webmanifest"] == "application/manifest+json"
+    public = ROOT / "terminal" / "public"
+    manifest = json.loads((public / "manifest.webmanifest").read_text())
+    assert {icon["purpose"] for icon in manifest["icons"]} == {"any", "maskable"}
+    for icon in manifest["icons"]:
+        assert (public / icon["src"].removeprefix("/static/terminal/")).is_file()
+    assert (public / "icons" / "apple-touch-icon.png").is_file()
 
 
 @pytest.mark.parametrize("address", ["/api/v1/nothing", "/api/nothing", "/ea/v1/nothing"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,8 @@ from ledger.selectors import statement
 from ledger.services import balance_adjust
 from tests.books import violations
 from tests.crowd import at_once
-from tests.market import Market, Trader, market_open, order_row, settle_due, trader_open
+from tests.market import Market, Trader, db_now_ms, market_open, order_row, settle_due, trader_open
+from tests.support import eventually
 
 pytestmark = pytest.mark.django_db
 
@@ -158,3 +160,55 @@ def test_nobody_is_let_in_unknown() -> None:
     """S-01: 401 without credentials."""
     refused = Client().get("/api/v1/wallets")
     assert (refused.status_code, refused.json()["code"]) == (401, "auth.required")
+
+
+def _passed(at_ms: int) -> bool:
+    return db_now_ms() > at_ms
+
+
+def test_a_period_adds_up_and_is_the_run_of_its_entries(trader: Trader) -> None:
+    """Opening + sums = closing; ``from`` inclusive, ``to`` exclusive; the list of a period has the same entries."""
+    wallet, client = trader.wallets["real"], trader.http()
+    for amount in (1_00, -50, 2_00):
+        balance_adjust(wallet_id=wallet, amount=amount, reason="period")
+        eventually(partial(_passed, db_now_ms()), within_s=5, every_s=0.001)
+    rows = client.get(f"/api/v1/wallets/{wallet}/entries").json()["data"]
+    assert [row["no"] for row in rows] == [4, 3, 2, 1]
+    whole = client.get(f"/api/v1/wallets/{wallet}/period").json()
+    assert (whole["from"], whole["to"], whole["opening"], whole["closing"], whole["entries"]) == (
+        None,
+        None,
+        "0.00",
+        "102.50",
+        4,
+    )
+    span = f"from={rows[2]['at']}&to={rows[0]['at']}"
+    part = client.get(f"/api/v1/wallets/{wallet}/period?{span}").json()
+    assert (part["opening"], part["closing"], part["entries"]) == ("100.00", "100.50", 2)
+    assert {each["kind"] for each in part["sums"]} == {"adjustment"}
+    assert sorted(each["amount"] for each in part["sums"]) == ["-0.50", "1.00"]
+    listed = client.get(f"/api/v1/wallets/{wallet}/entries?{span}&limit=1").json()
+    assert [row["no"] for row in listed["data"]] == [3]
+    following = client.get(f"/api/v1/wallets/{wallet}/entries?{span}&limit=1&cursor={listed['next_cursor']}").json()
+    assert ([row["no"] for row in following["data"]], following["next_cursor"]) == ([2], None)
+    for empty, balance in (("to=2020-01-01T00:00:00Z", "0.00"), ("from=2099-01-01T00:00:00Z", "102.50")):
+        nothing = client.get(f"/api/v1/wallets/{wallet}/period?{empty}").json()
+        assert (nothing["opening"], nothing["closing"], nothing["entries"]) == (balance, balance, 0)
+        assert client.get(f"/api/v1/wallets/{wallet}/entries?{empty}").json()["data"] == []
+
+
+def test_the_entries_of_one_order(trader: Trader) -> None:
+    """``reference`` names an order: its stake and what came back, with the balance after each."""
+    market = market_open()
+    _lose(trader, market)
+    order = trader.place(market)
+    client, address = trader.http(), f"/api/v1/wallets/{trader.wallets['demo']}/entries"
+    rows = client.get(f"{address}?reference={order.id}").json()["data"]
+    assert [(row["kind"], row["amount"], row["balance_after"]) for row in rows] == [
+        ("order.stake", "-10.00", "9980.00")
+    ]
+    assert client.get(f"{address}?reference={UUID(int=404)}").json() == {"data": [], "next_cursor": None}
+    for wrong in ("reference=x", f"reference={order.id}&to=2099-01-01T00:00:00Z", "from=x"):
+        assert client.get(f"{address}?{wrong}").status_code == 400
+    foreign = trader_open().http().get(f"{address}?reference={order.id}")
+    assert (foreign.status_code, foreign.json()["code"]) == (404, "wallet.unknown")

@@ -16,7 +16,7 @@ from tests.quotes.market import Market, code_new, database_now_ms
 pytestmark = pytest.mark.django_db
 
 CONTRACT_FIELDS = {
-    *("code", "name", "asset_class", "feed", "state", "state_reason", "next_open", "payout_percent"),
+    *("code", "name", "asset_class", "feed", "state", "state_reason", "next_open", "session_ends", "payout_percent"),
     *("break_even_percent", "min_stake", "max_stake", "min_duration_s", "max_duration_s", "price_scale"),
     *("price_source", "max_tick_age_ms", "entry_rule", "settlement_rule", "last_tick"),
 }

@@ -131,6 +131,17 @@ def test_outside_its_sessions_a_market_is_closed_and_tells_the_next_opening(trad
     assert shown["state_reason"] == "Outside trading hours."
 
 
+def test_an_open_market_tells_when_its_session_ends(trader: Trader) -> None:
+    """The terminal offers the end of the session as an expiry, and nothing after it."""
+    desk(running())
+    market = market_open(calendar="Desk")
+    closes_ms = order_row(trader.place(market)).session_closes_ms
+
+    shown = trader.http().get(f"/api/v1/symbols/{market.code}").json()
+    assert closes_ms is not None
+    assert (shown["session_ends"], shown["next_open"]) == (rfc3339(closes_ms), None)
+
+
 def test_being_closed_goes_before_an_operator_s_halt(trader: Trader) -> None:
     desk(coming())
     market = market_open(calendar="Desk")
@@ -146,7 +157,8 @@ def test_a_market_without_hours_trades_round_the_clock(trader: Trader) -> None:
     market = market_open()
 
     assert order_row(trader.place(market)).session_closes_ms is None
-    assert trader.http().get(f"/api/v1/symbols/{market.code}").json()["next_open"] is None
+    shown = trader.http().get(f"/api/v1/symbols/{market.code}").json()
+    assert (shown["next_open"], shown["session_ends"]) == (None, None)
 
 
 def test_windows_that_ran_out_close_the_market(trader: Trader) -> None:

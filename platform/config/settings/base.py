@@ -125,7 +125,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "accounts.middleware.StaffSecondFactorMiddleware",
-    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "accounts.middleware.SessionSeenMiddleware",
     "kernel.http.ProblemMiddleware",
 ]
 # Views of the addresses that programs call most, by method and path.
@@ -180,6 +180,8 @@ ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
 ACCOUNT_PASSWORD_RESET_BY_CODE_TIMEOUT = 900
 ACCOUNT_LOGIN_BY_CODE_ENABLED = False
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
+# Who finds a browser open can neither move the account to another address nor set up a second factor.
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
@@ -201,8 +203,10 @@ MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_PASSKEY_SIGNUP_ENABLED = False
 MFA_TOTP_ISSUER = "Fairstrike"
+# Recovery codes are seen when they are made, and never again.
+MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_ADAPTER = "accounts.adapters.SecondFactorAdapter"
-USERSESSIONS_TRACK_ACTIVITY = False
+USERSESSIONS_TRACK_ACTIVITY = True
 TERMS_VERSION = "2026-01"
 ALLAUTH_USER_CODE_FORMAT = {"numeric": True, "length": 6, "dashed": False}
 
@@ -237,6 +241,8 @@ RATE_LIMITS = {
     "orders": (100, 1, 200),
     "writes": (10, 1, 20),
     "reads": (50, 1, 100),
+    # Each counts up to 50,000 orders.
+    "statistics": (2, 1, 10),
     "log_in": (10, 60, 10),
 }
 # How often a process writes down the orders that it refused; 0: never by itself.
@@ -253,6 +259,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT: Path | None = DATA_DIR / "static"
 TERMINAL_DIST = ROOT / "terminal" / "dist"
 STATICFILES_DIRS = [("terminal", TERMINAL_DIST)] if TERMINAL_DIST.is_dir() else []
+WHITENOISE_MIMETYPES = {".webmanifest": "application/manifest+json"}
 DJANGO_VITE = {
     "default": {
         "dev_mode": False,

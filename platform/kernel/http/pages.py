@@ -132,3 +132,17 @@ def instant_query(query: Mapping[str, str], name: str) -> int | None:
         return parse_rfc3339(text.replace(" ", "+"))
     except ValueError:
         raise field_invalid(name, "must be an RFC 3339 time with an offset") from None
+
+
+def span_query(query: Mapping[str, str]) -> tuple[int | None, int | None]:
+    """Read ``from`` and ``to``, a time that has a beginning before its end and is not older than any row.
+
+    :raises Problem: ``request.invalid``
+    """
+    from_ms, to_ms = instant_query(query, "from"), instant_query(query, "to")
+    for name, at_ms in (("from", from_ms), ("to", to_ms)):
+        if at_ms is not None and at_ms < 0:
+            raise field_invalid(name, "must be in 1970 or later")
+    if from_ms is not None and to_ms is not None and from_ms >= to_ms:
+        raise field_invalid("from", "must be before to")
+    return from_ms, to_ms

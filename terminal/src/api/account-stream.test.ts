@@ -126,4 +126,13 @@ describe("account stream", () => {
     FakeSocket.last.drop(4401);
     expect(onSignedOut).toHaveBeenCalledOnce();
   });
+
+  it("catches up by its cursor when the page comes back, before any socket says so", async () => {
+    const stream = await started();
+    stored = [...stored, event(12, 11), event(13, 12)];
+    await stream.catchUp();
+    FakeSocket.last.hear(onSocket(13, 12));
+    await settle();
+    expect(applied).toEqual([12, 13]);
+  });
 });

@@ -65,6 +65,13 @@ export class AccountStream {
     this.socket.start();
   }
 
+  /** Ask for what was missed while the page slept; the socket may not know yet that it is dead. */
+  async catchUp(): Promise<void> {
+    if (!this.cursor || this.held) return;
+    this.held = [];
+    await this.recover(() => this.fillGap());
+  }
+
   /** Begin anew from the present: cursor first, then state, then what came meanwhile. */
   private async reset(): Promise<void> {
     this.held = [];

@@ -21,7 +21,7 @@ export type PendingFlow = "verify_email" | "mfa_authenticate";
 
 export type AuthState =
   | { kind: "signed-in"; user: AuthUser }
-  | { kind: "pending"; flow: PendingFlow }
+  | { kind: "pending"; flow: PendingFlow; factors?: readonly string[] }
   | { kind: "signed-out" };
 
 /** The server did not accept what was entered; `errors` say which field and why. */
@@ -38,7 +38,7 @@ export class AuthRefused extends Error {
 
 interface AuthBody {
   status?: number;
-  data?: { user?: AuthUser; flows?: { id: string; is_pending?: boolean }[] };
+  data?: { user?: AuthUser; flows?: { id: string; is_pending?: boolean; types?: string[] }[] };
   errors?: FieldError[];
 }
 
@@ -52,8 +52,8 @@ export interface SignUp {
 export function authState(status: number, body: AuthBody): AuthState {
   const user = body.data?.user;
   if (status === 200 && user) return { kind: "signed-in", user };
-  const pending = body.data?.flows?.find((flow) => flow.is_pending)?.id;
-  if (pending === "verify_email" || pending === "mfa_authenticate") return { kind: "pending", flow: pending };
+  const pending = body.data?.flows?.find((flow) => flow.is_pending);
+  if (pending?.id === "verify_email" || pending?.id === "mfa_authenticate") return { kind: "pending", flow: pending.id, ...(pending.types ? { factors: pending.types } : {}) };
   return { kind: "signed-out" };
 }
 

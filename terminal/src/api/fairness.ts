@@ -169,3 +169,21 @@ export const ruleRead = (slug: string): Promise<RuleText> => fairnessRead(`fairn
 export const payoutFunctionRead = (): Promise<PayoutFunction> => fairnessRead("fairness/payout-function");
 export const studiesRead = (): Promise<Studies> => fairnessRead("fairness/studies");
 export const payoutsList = (symbol: string, cursor?: string): Promise<Page<PayoutChange>> => fairnessRead(`symbols/${encodeURIComponent(symbol)}/payouts`, { limit: "10", ...(cursor === undefined ? {} : { cursor }) });
+
+export interface InvariantNight {
+  at: string;
+  checked: number;
+  violated: number;
+  invariants: { name: string; violations: number }[];
+}
+
+export interface SigningKey {
+  key_id: string;
+  kind: "production" | "dev";
+  public_key: string;
+  since: string;
+  until: string | null;
+}
+
+export const invariantsList = (): Promise<Page<InvariantNight>> => fairnessRead("fairness/invariants", { limit: "7" });
+export const keysList = (): Promise<{ data: SigningKey[] }> => fairnessRead("fairness/keys");

@@ -310,6 +310,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/journal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description List entries with their orders, those on the newest orders first. */
+        get: operations["journal"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/journal/tags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description List tags with their numbers of orders, the most used first. */
+        get: operations["journal_tags"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/limits": {
         parameters: {
             query?: never;
@@ -414,6 +448,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/orders/{order_id}/journal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Show the entry of an order, empty where nothing is noted. */
+        get: operations["order_journal"];
+        /** @description Write the whole entry; an empty note without tags takes it away. */
+        put: operations["order_journal_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/orders/{order_id}/receipt": {
         parameters: {
             query?: never;
@@ -423,6 +475,23 @@ export interface paths {
         };
         /** @description Show the receipt of an order as canonical JSON; of an open one, what is known by now. */
         get: operations["orders_receipt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/statistics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Count the settled orders accepted in at most 366 days, the last 30 unless asked otherwise. */
+        get: operations["statistics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -594,6 +663,23 @@ export interface paths {
         };
         /** @description List entries, the newest first, complete from the account's opening. */
         get: operations["wallets_entries_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/wallets/{wallet_id}/period": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Show opening and closing balance of a time, and the sums of the entries in it: opening + sums = closing. */
+        get: operations["wallets_period"];
         put?: never;
         post?: never;
         delete?: never;
@@ -830,6 +916,36 @@ export interface components {
             code: string;
             message: string;
         };
+        /** @description Figures of the orders that have something in common. */
+        FiguresGroup: {
+            orders: number;
+            decided: number;
+            won: number;
+            lost: number;
+            tied: number;
+            refunded: number;
+            win_percent: string | null;
+            /** @description Wilson, 95 % */
+            interval: string[] | null;
+            break_even_percent: string | null;
+            verdict: components["schemas"]["VerdictEnum"];
+            turnover: string;
+            profit: string;
+            /** @description profit for each decided order */
+            expectancy: string | null;
+            /** @description profit in percent of turnover */
+            return_percent: string | null;
+            key: string;
+        };
+        /** @description The same orders by what they have in common. */
+        FiguresGroups: {
+            hour: components["schemas"]["FiguresGroup"][];
+            weekday: components["schemas"]["FiguresGroup"][];
+            symbol: components["schemas"]["FiguresGroup"][];
+            duration: components["schemas"]["FiguresGroup"][];
+            direction: components["schemas"]["FiguresGroup"][];
+            tag: components["schemas"]["FiguresGroup"][];
+        };
         /**
          * @description A group of clients over the days on which it is shown; everything but counts is null where it is not.
          *
@@ -914,6 +1030,45 @@ export interface components {
             checked: number;
             violated: number;
         };
+        /** @description What a client noted about an order; empty and never written where nothing is noted. */
+        JournalEntry: {
+            /** Format: uuid */
+            order_id: string;
+            note: string;
+            tags: string[];
+            /** Format: date-time */
+            written_at: string | null;
+        };
+        /** @description A page of the journal. */
+        JournalPage: {
+            data: components["schemas"]["JournalRow"][];
+            next_cursor: string | null;
+        };
+        /** @description A whole entry: what is not named is empty. */
+        JournalRequestRequest: {
+            note?: string;
+            tags?: string[];
+        };
+        /** @description An entry with the order that it is about. */
+        JournalRow: {
+            /** Format: uuid */
+            order_id: string;
+            note: string;
+            tags: string[];
+            /** Format: date-time */
+            written_at: string | null;
+            order: components["schemas"]["Order"];
+        };
+        /** @description A tag, and how many orders bear it. */
+        JournalTag: {
+            tag: string;
+            count: number;
+        };
+        /** @description All tags, the most used first. */
+        JournalTags: {
+            data: components["schemas"]["JournalTag"][];
+            next_cursor: string | null;
+        };
         /**
          * @description * `admission` - admission
          *     * `entry` - entry
@@ -922,6 +1077,13 @@ export interface components {
          * @enum {string}
          */
         KindF39Enum: "admission" | "entry" | "settlement" | "payout";
+        /** @description What the entries of one kind came to; ``amount`` is signed. */
+        KindSum: {
+            kind: string;
+            detail: string;
+            count: number;
+            amount: string;
+        };
         /** @description From a request's arrival to the order's write; below a percentile lie so many percent, in microseconds. */
         Latency: {
             orders: number;
@@ -1105,6 +1267,26 @@ export interface components {
             source: string;
             balance_after: string;
         };
+        /** @description Figures of settled orders; ``win_percent`` and ``interval`` are of ``decided`` = won + lost. */
+        OrderFigures: {
+            orders: number;
+            decided: number;
+            won: number;
+            lost: number;
+            tied: number;
+            refunded: number;
+            win_percent: string | null;
+            /** @description Wilson, 95 % */
+            interval: string[] | null;
+            break_even_percent: string | null;
+            verdict: components["schemas"]["VerdictEnum"];
+            turnover: string;
+            profit: string;
+            /** @description profit for each decided order */
+            expectancy: string | null;
+            /** @description profit in percent of turnover */
+            return_percent: string | null;
+        };
         /** @description A page of orders. */
         OrderPage: {
             data: components["schemas"]["Order"][];
@@ -1207,6 +1389,18 @@ export interface components {
             break_even: components["schemas"]["BreakEven"][];
             example: components["schemas"]["PayoutExample"];
             history: string;
+        };
+        /** @description A wallet's time: opening + sums = closing. ``from`` is null from the opening on, ``to`` is null until now. */
+        Period: {
+            /** Format: date-time */
+            from: string | null;
+            /** Format: date-time */
+            to: string | null;
+            currency: string;
+            opening: string;
+            closing: string;
+            entries: number;
+            sums: components["schemas"]["KindSum"][];
         };
         /**
          * @description * `mid` - mid
@@ -1532,6 +1726,23 @@ export interface components {
             orders: number;
             stakes: string;
         };
+        /** @description Statistics of a time. */
+        Statistics: {
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            ledger: string;
+            currency: string;
+            zone: string;
+            /** @description of fewer decided orders nothing is concluded */
+            few: number;
+            /** @description whether older orders of this time were left out */
+            truncated: boolean;
+            all: components["schemas"]["OrderFigures"];
+            longest_losing_run: number;
+            groups: components["schemas"]["FiguresGroups"];
+        };
         /** @description All studies, as ``docs/fairness/studies.md`` explains them. */
         Studies: {
             version: string;
@@ -1550,6 +1761,8 @@ export interface components {
             state_reason: string | null;
             /** Format: date-time */
             next_open: string | null;
+            /** Format: date-time */
+            session_ends: string | null;
             payout_percent: number;
             /** Format: double */
             break_even_percent: number;
@@ -1644,6 +1857,14 @@ export interface components {
             stake_day_cap?: string | null;
             loss_day_cap?: string | null;
         };
+        /**
+         * @description * `too_few` - too_few
+         *     * `above` - above
+         *     * `below` - below
+         *     * `unclear` - unclear
+         * @enum {string}
+         */
+        VerdictEnum: "too_few" | "above" | "below" | "unclear";
         /** @description A wallet of one ledger; money as decimal text. */
         Wallet: {
             /** Format: uuid */
@@ -2938,6 +3159,182 @@ export interface operations {
             };
         };
     };
+    journal: {
+        parameters: {
+            query?: {
+                /** @description The next_cursor of the page before */
+                cursor?: string;
+                ledger?: "demo" | "real" | "tournament";
+                /** @description The most that one page brings */
+                limit?: number;
+                symbol?: string;
+                tag?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JournalPage"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    journal_tags: {
+        parameters: {
+            query?: {
+                ledger?: "demo" | "real" | "tournament";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JournalTags"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     limits: {
         parameters: {
             query?: never;
@@ -3554,11 +3951,13 @@ export interface operations {
                 client_order_id?: string;
                 /** @description The next_cursor of the page before */
                 cursor?: string;
+                direction?: "down" | "up";
                 /** @description RFC 3339, inclusive */
                 from?: string;
                 ledger?: "demo" | "real" | "tournament";
                 /** @description The most that one page brings */
                 limit?: number;
+                result?: "lost" | "refunded" | "tied" | "won";
                 state?: "open" | "settled";
                 symbol?: string;
                 /** @description RFC 3339, exclusive */
@@ -3912,6 +4311,265 @@ export interface operations {
             };
         };
     };
+    order_journal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JournalEntry"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here for the caller. */
+            404: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    order_journal_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["JournalRequestRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JournalEntry"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here for the caller. */
+            404: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow this. */
+            409: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not application/json. */
+            415: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule refuses this. */
+            422: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not just now: the same request may be sent again. */
+            503: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     orders_receipt: {
         parameters: {
             query?: never;
@@ -3972,6 +4630,99 @@ export interface operations {
             };
             /** @description There is nothing here for the caller. */
             404: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    statistics: {
+        parameters: {
+            query: {
+                /** @description RFC 3339, inclusive */
+                from?: string;
+                ledger: "demo" | "real";
+                symbol?: string;
+                tag?: string;
+                /** @description RFC 3339, exclusive */
+                to?: string;
+                /** @description IANA name of the time zone of hours and weekdays, else UTC */
+                zone?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Statistics"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
                 headers: {
                     "X-Request-ID": string;
                     RateLimit?: string;
@@ -4852,8 +5603,14 @@ export interface operations {
             query?: {
                 /** @description The next_cursor of the page before */
                 cursor?: string;
+                /** @description RFC 3339, inclusive */
+                from?: string;
                 /** @description The most that one page brings */
                 limit?: number;
+                /** @description The entries of one order alone */
+                reference?: string;
+                /** @description RFC 3339, exclusive */
+                to?: string;
             };
             header?: never;
             path: {
@@ -4872,6 +5629,108 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EntryPage"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here for the caller. */
+            404: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    wallets_period: {
+        parameters: {
+            query?: {
+                /** @description RFC 3339, inclusive */
+                from?: string;
+                /** @description RFC 3339, exclusive */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                wallet_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Period"];
                 };
             };
             /** @description The request does not have the expected shape. */

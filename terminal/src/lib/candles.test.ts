@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { candleStart, CandleSeries, intervalMs } from "./candles";
+import { candleStart, CandleSeries, intervalMs, tickPoint, TickSeries } from "./candles";
 
-const tick = (atMs: number, price: number) => ({ atMs, price });
+const tick = (atMs: number, price: number, seq = atMs) => ({ seq, atMs, price });
 const candle = (startMs: number, open: number, high: number, low: number, close: number) => ({ startMs, open, high, low, close });
 
 describe("candles from ticks", () => {
@@ -39,12 +39,32 @@ describe("candles from ticks", () => {
     expect(series.last).toEqual(candle(2000, 6, 9, 5, 9));
   });
 
-  it("place instants between and beyond the candles", () => {
+  it("forget the oldest beyond the most that is kept", () => {
     const series = new CandleSeries(1000);
-    series.merge([candle(0, 1, 1, 1, 1), candle(5000, 1, 1, 1, 1)]);
-    expect(series.positionOf(500)).toBe(0);
-    expect(series.positionOf(3000)).toBe(0.5);
-    expect(series.positionOf(5500)).toBe(1);
-    expect(series.positionOf(8500)).toBe(4);
+    series.merge([0, 1000, 2000, 3000].map((start) => candle(start, 1, 1, 1, 1)));
+    expect(series.trim(4)).toBe(false);
+    expect(series.trim(2)).toBe(true);
+    expect(series.candles.map((each) => each.startMs)).toEqual([2000, 3000]);
+  });
+});
+
+describe("single ticks", () => {
+  it("are kept once by their number, in order, whether read or live", () => {
+    const series = new TickSeries();
+    series.add(tick(1000, 5, 10));
+    series.add(tick(1200, 6, 11));
+    expect(series.add(tick(1200, 6, 11))).toBeNull();
+    series.merge([tick(800, 4, 9), tick(1000, 5, 10)].map(tickPoint));
+    expect(series.candles.map((each) => each.seq)).toEqual([9, 10, 11]);
+  });
+
+  it("stay apart on the axis when they share a millisecond", () => {
+    const series = new TickSeries();
+    series.add(tick(1000, 5, 1));
+    series.add(tick(1000, 6, 2));
+    series.add(tick(1000, 7, 3));
+    const places = series.candles.map((each) => each.startMs);
+    expect(new Set(places).size).toBe(3);
+    expect(Math.round(places[2] ?? 0)).toBe(1000);
   });
 });

@@ -26,12 +26,12 @@ export function toPlotted(value: number, scale: number): number {
   return value / 10 ** scale;
 }
 
-/** Split a price into the part that seldom moves and its last two digits. */
-export function splitPrice(text: string): { head: string; tail: string } {
-  const grouped = formatAmount(text);
-  const decimals = grouped.length - grouped.indexOf(".") - 1;
-  const cut = grouped.includes(".") && decimals === 1 ? 3 : 2;
-  return { head: grouped.slice(0, -cut), tail: grouped.slice(-cut) };
+/** Split a price, written for its reader, into the part that seldom moves and its last two digits. */
+export function splitPrice(text: string, write: (text: string) => string = formatAmount): { head: string; tail: string } {
+  const written = write(text);
+  const decimals = /\D(\d+)$/.exec(written)?.[1]?.length ?? 0;
+  const cut = decimals === 1 ? 3 : 2;
+  return { head: written.slice(0, -cut), tail: written.slice(-cut) };
 }
 
 /** Distance from one price to another with sign, in the symbol's scale. */

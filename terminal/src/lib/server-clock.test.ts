@@ -8,9 +8,16 @@ describe("server clock", () => {
     const clock = new ServerClock(() => monotonic, () => wall);
     expect(clock.now()).toBe(5_000_000);
     clock.sample(1_000_000, 0, 100);
-    clock.sample(2_000_000, 200, 1200);
+    clock.sample(1_000_900, 200, 1200);
     monotonic = 100;
     wall = 0;
     expect(clock.now()).toBe(1_000_050);
+  });
+
+  it("takes a worse sample when the device slept and the monotonic clock stood still", () => {
+    const clock = new ServerClock(() => 5000, () => 0);
+    clock.sample(1_000_000, 1000, 1010);
+    clock.sample(1_600_000, 2000, 2200);
+    expect(clock.now()).toBe(1_600_000 + 100 + 2800);
   });
 });

@@ -1,3 +1,5 @@
+const SLACK_MS = 50;
+
 /**
  * The server's time, kept by the monotonic clock so that a step of the local clock moves nothing.
  * The sample with the shortest round trip wins, because its error is bounded by half that trip.
@@ -15,9 +17,12 @@ export class ServerClock {
   /** Take a sample: the server's time read between two readings of the monotonic clock. */
   sample(serverMs: number, sentAt: number, receivedAt: number): void {
     const trip = receivedAt - sentAt;
+    const offset = serverMs + trip / 2 - receivedAt;
     const aged = receivedAt - this.sampledAt > 300_000;
-    if (this.offsetMs !== null && trip > this.bestTripMs && !aged) return;
-    this.offsetMs = serverMs + trip / 2 - receivedAt;
+    // Two samples that cannot both be true: the monotonic clock stood still while the device slept.
+    const slept = this.offsetMs !== null && Math.abs(offset - this.offsetMs) > (trip + this.bestTripMs) / 2 + SLACK_MS;
+    if (this.offsetMs !== null && trip > this.bestTripMs && !aged && !slept) return;
+    this.offsetMs = offset;
     this.bestTripMs = trip;
     this.sampledAt = receivedAt;
   }

@@ -45,5 +45,5 @@ export const useClock = defineStore("clock", () => {
     document.removeEventListener("visibilitychange", refresh);
   }
 
-  return { nowMs, start, stop, now: () => clock.now() };
+  return { nowMs, start, stop, resync: sample, now: () => clock.now() };
 });

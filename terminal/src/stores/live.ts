@@ -5,6 +5,7 @@ import { whenUnauthorized } from "@/api/client";
 import { QuotesStream } from "@/api/quotes-stream";
 import type { AccountEvent, BalanceChange, Order } from "@/api/schema";
 import { eventsAfter, eventsLastSeq } from "@/api/trading";
+import { useAllowance } from "./allowance";
 import { useClock } from "./clock";
 import { useConnection } from "./connection";
 import { useOrders } from "./orders";
@@ -24,6 +25,7 @@ export function socketUrl(path: string): string {
 export const useLive = defineStore("live", () => {
   const [clock, connection, orders, quotes] = [useClock(), useConnection(), useOrders(), useQuotes()];
   const [session, symbols, ticket, wallets] = [useSession(), useSymbols(), useTicket(), useWallets()];
+  const allowance = useAllowance();
   const failed = ref(false);
   const started = ref(false);
   let account: AccountStream | null = null;
@@ -38,8 +40,9 @@ export const useLive = defineStore("live", () => {
     } else if (event.type === "balance.changed") {
       wallets.apply(event.data as BalanceChange);
     } else if (event.type === "account.banned") {
+      allowance.setBanned(true);
       void session.read();
-    }
+    } else if (event.type.startsWith("limit.")) void allowance.read();
   }
 
   async function readState(): Promise<void> {
@@ -110,6 +113,9 @@ export const useLive = defineStore("live", () => {
   function hurry(): void {
     account?.hurry();
     prices?.hurry();
+    if (!started.value) return;
+    void clock.resync();
+    void account?.catchUp();
   }
 
   return { failed, started, start, stop, hurry };

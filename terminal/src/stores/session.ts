@@ -10,6 +10,8 @@ export const useSession = defineStore("session", () => {
 
   const user = computed(() => (state.value?.kind === "signed-in" ? state.value.user : null));
   const flow = computed(() => (state.value?.kind === "pending" ? state.value.flow : null));
+  /** The second factors that a begun log-in may be finished with. */
+  const factors = computed(() => (state.value?.kind === "pending" ? state.value.factors ?? [] : []));
   const isDevelopment = computed(() => document.documentElement.dataset["dev"] === "1");
 
   async function read(): Promise<void> {
@@ -56,5 +58,5 @@ export const useSession = defineStore("session", () => {
     state.value = { kind: "signed-out" };
   }
 
-  return { state, user, flow, pendingEmail, unreachable, isDevelopment, read, readFirst, logIn, signUp, enterCode, resendCode, logOut, forget };
+  return { state, user, flow, factors, pendingEmail, unreachable, isDevelopment, read, readFirst, logIn, signUp, enterCode, resendCode, logOut, forget };
 });

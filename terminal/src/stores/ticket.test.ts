@@ -2,14 +2,18 @@ import { flushPromises } from "@vue/test-utils";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { ApiProblem, NoAnswer } from "@/api/problem";
 import * as trading from "@/api/trading";
+import type { OwnLimits } from "@/api/schema";
 import { orderWith, symbolWith, walletWith } from "@/test-data";
+import { useAllowance } from "./allowance";
 import { useClock } from "./clock";
 import { useConnection } from "./connection";
+import { useExpiry } from "./expiry";
 import { useOrders } from "./orders";
 import { usePreferences } from "./preferences";
 import { useQuotes } from "./quotes";
 import { useSymbols } from "./symbols";
 import { useTicket } from "./ticket";
+import { useTradeSettings } from "./trade-settings";
 import { useWallets } from "./wallets";
 
 vi.mock("@/api/trading");
@@ -51,12 +55,66 @@ describe("ticket", () => {
     expect(trading.orderPlace).toHaveBeenCalledTimes(1);
   });
 
+  it("takes the second click of a double click as the same order, however fast the first was", async () => {
+    vi.mocked(trading.orderPlace).mockResolvedValue(orderWith());
+    const ticket = useTicket();
+    await ticket.press("up");
+    expect(ticket.phase.kind).toBe("accepted");
+    await ticket.press("up", true);
+    expect(trading.orderPlace).toHaveBeenCalledTimes(1);
+  });
+
+  it("asks before real money goes, and a double click is no answer", async () => {
+    vi.mocked(trading.orderPlace).mockResolvedValue(orderWith({ ledger: "real" }));
+    useWallets().wallets = [walletWith({ id: "w-real", ledger: "real" })];
+    usePreferences().ledger = "real";
+    const ticket = useTicket();
+    await ticket.press("up");
+    await ticket.press("up", true);
+    expect(ticket.phase).toMatchObject({ kind: "confirming", direction: "up" });
+    await ticket.press("down");
+    expect(ticket.phase).toMatchObject({ kind: "confirming", direction: "down" });
+    expect(trading.orderPlace).not.toHaveBeenCalled();
+    await ticket.press("down");
+    expect(trading.orderPlace).toHaveBeenCalledTimes(1);
+  });
+
+  it("takes the question back when what it was about changes", async () => {
+    useWallets().wallets = [walletWith({ id: "w-real", ledger: "real" })];
+    usePreferences().ledger = "real";
+    const ticket = useTicket();
+    await ticket.press("up");
+    usePreferences().stake = "25.00";
+    await flushPromises();
+    expect(ticket.phase.kind).toBe("idle");
+  });
+
+  it("sends a clock time instead of a duration, and the guards of the asset", async () => {
+    vi.mocked(trading.orderPlace).mockResolvedValue(orderWith());
+    const ticket = useTicket();
+    useExpiry().mode = "clock";
+    useTradeSettings().setGuard("EURUSD", { drift: "0.00005", payout: 80 });
+    await ticket.press("up");
+    const sent = vi.mocked(trading.orderPlace).mock.calls[0]?.[0];
+    expect(sent).toMatchObject({ max_price_drift: "0.00005", expected_price: "1.08512", min_payout_percent: 80 });
+    expect(sent?.duration_s).toBeUndefined();
+    expect(Date.parse(sent?.expires_at ?? "")).toBe(ticket.expiresAt);
+    expect((ticket.expiresAt ?? 1) % 60_000).toBe(0);
+  });
+
+  it("takes no order from somebody on a break, and says until when", () => {
+    const untilMs = useClock().nowMs + 86_400_000;
+    useAllowance().limits = { break_until: new Date(untilMs).toISOString(), excluded_until: null } as OwnLimits;
+    expect(useTicket().block).toBe("on_break");
+    expect(useAllowance().barred).toEqual({ kind: "on_break", untilMs });
+  });
+
   it("keeps what was entered when the order is refused, and says why", async () => {
     vi.mocked(trading.orderPlace).mockRejectedValue(problem("market.stale"));
     const ticket = useTicket();
     usePreferences().stake = "25.00";
     await ticket.buy("down");
-    expect(ticket.phase).toMatchObject({ kind: "refused", code: "market.stale", direction: "down" });
+    expect(ticket.phase).toMatchObject({ kind: "refused", refusal: { code: "market.stale" }, direction: "down" });
     expect(usePreferences().stake).toBe("25.00");
   });
 
@@ -65,16 +123,47 @@ describe("ticket", () => {
     vi.mocked(trading.orderLookup).mockResolvedValue(orderWith());
     const ticket = useTicket();
     await ticket.buy("up");
+    await flushPromises();
+    expect(trading.orderLookup).toHaveBeenCalledWith("demo", vi.mocked(trading.orderPlace).mock.calls[0]?.[0].client_order_id);
+    expect(ticket.phase.kind).toBe("accepted");
+  });
+
+  it("says that an order was not taken only after a second look, and nothing is bought while it looks", async () => {
+    vi.useFakeTimers();
+    vi.mocked(trading.orderPlace).mockRejectedValue(new NoAnswer("lost"));
+    vi.mocked(trading.orderLookup).mockResolvedValue(null);
+    const ticket = useTicket();
+    await ticket.buy("up");
+    await vi.advanceTimersByTimeAsync(100);
     expect(ticket.phase.kind).toBe("unconfirmed");
-    await ticket.confirm();
+    await ticket.press("up");
+    expect(trading.orderPlace).toHaveBeenCalledTimes(1);
+    await vi.advanceTimersByTimeAsync(6000);
+    expect(ticket.phase.kind).toBe("untaken");
+    vi.useRealTimers();
+  });
+
+  it("looks a lost order up again when the connection is back", async () => {
+    const connection = useConnection();
+    connection.setAccount("waiting", null);
+    vi.mocked(trading.orderPlace).mockRejectedValue(new NoAnswer("lost"));
+    vi.mocked(trading.orderLookup).mockRejectedValueOnce(new NoAnswer("still lost")).mockResolvedValue(orderWith());
+    const ticket = useTicket();
+    await ticket.buy("up");
+    await flushPromises();
+    expect(ticket.phase.kind).toBe("unconfirmed");
+    connection.setAccount("open", null);
+    connection.setQuotes("open");
+    await flushPromises();
     expect(ticket.phase.kind).toBe("accepted");
   });
 
   it("is told by the event what the network lost", async () => {
     vi.mocked(trading.orderPlace).mockRejectedValue(new NoAnswer("lost"));
+    vi.mocked(trading.orderLookup).mockReturnValue(new Promise(() => undefined));
     const ticket = useTicket();
     await ticket.buy("up");
-    const id = ticket.phase.kind === "unconfirmed" ? ticket.phase.clientOrderId : "";
+    const id = ticket.phase.kind === "unconfirmed" ? ticket.phase.sent.client_order_id : "";
     ticket.heard(orderWith({ client_order_id: id }));
     expect(ticket.phase.kind).toBe("accepted");
   });

@@ -1,5 +1,6 @@
 const TOKENS = [
-  "panel", "raised", "grid", "line", "line-strong", "text", "text-2", "text-3", "accent", "wait",
+  "panel", "raised", "grid", "line", "line-strong", "text", "text-2", "text-3", "accent", "accent-tint", "wait", "wait-tint",
+  "series-1", "series-2", "series-3", "series-4", "series-5",
   "up", "up-solid", "up-candle", "up-fill", "on-up", "up-tint", "down", "down-solid", "down-candle", "on-down", "down-tint",
   "won", "lost", "tied", "refunded",
 ] as const;
@@ -18,6 +19,16 @@ export function readColours(): Colours {
   });
   probe.remove();
   return Object.fromEntries(entries) as Record<Token, string>;
+}
+
+/** A resolved colour, seen through. */
+export function faded(colour: string, alpha: number): string {
+  return colour.replace(/^rgb\((.*)\)$/, `rgba($1, ${String(alpha)})`);
+}
+
+/** The page's typeface, for words drawn on a canvas. */
+export function readFont(): string {
+  return getComputedStyle(document.documentElement).fontFamily;
 }
 
 /** Hear when the page changes between dark and light or between colour pairs. */

@@ -1,5 +1,5 @@
 import type { Colours } from "./colours";
-import type { ChartWords, DrawnOrder } from "./port";
+import type { ChartWords, ClockMark, DrawnOrder } from "./port";
 
 export interface Place {
   x: number;
@@ -8,14 +8,20 @@ export interface Place {
   closeY: number | null;
 }
 
-interface Size {
+/** What every drawing needs to know of the page. */
+export interface Look {
+  colours: Colours;
+  font: string;
+  words: ChartWords;
+}
+
+export interface Size {
   width: number;
   height: number;
 }
 
 type Pen = CanvasRenderingContext2D;
 
-const FONT = '"Inter Variable", Inter, system-ui, sans-serif';
 const HATCH_STEP = 6;
 
 function wins(order: DrawnOrder, y: number, height: number): { top: number; bottom: number } {
@@ -39,6 +45,75 @@ function hatch(pen: Pen, left: number, right: number, top: number, bottom: numbe
   pen.restore();
 }
 
+/** A time without ticks: hatched, and named where there is room. */
+export function drawGap(pen: Pen, size: Size, left: number, right: number, look: Look): void {
+  const { colours, font, words } = look;
+  pen.save();
+  pen.globalAlpha = 0.6;
+  pen.fillStyle = colours.raised;
+  pen.fillRect(left, 0, right - left, size.height);
+  hatch(pen, left, right, 0, size.height, colours.line);
+  pen.restore();
+  pen.font = `500 11px ${font}`;
+  if (right - left < pen.measureText(words.noTicks).width + 8) return;
+  pen.fillStyle = colours["text-3"];
+  pen.textAlign = "center";
+  pen.textBaseline = "alphabetic";
+  pen.fillText(words.noTicks, (left + right) / 2, size.height - 12);
+}
+
+/** The expiry that clock mode buys, and the end of buying before it. */
+export function drawClock(pen: Pen, size: Size, deadlineX: number, expiryX: number, mark: ClockMark, { colours, font }: Look): void {
+  const [left, right] = [Math.round(deadlineX) + 0.5, Math.round(expiryX) + 0.5];
+  pen.save();
+  pen.fillStyle = colours["accent-tint"];
+  pen.globalAlpha = 0.5;
+  pen.fillRect(left, 0, right - left, size.height);
+  pen.globalAlpha = 1;
+  pen.strokeStyle = colours.accent;
+  pen.lineWidth = 1;
+  for (const [x, dash] of [[left, [3, 3]], [right, []]] as const) {
+    pen.setLineDash([...dash]);
+    pen.beginPath();
+    pen.moveTo(x, 0);
+    pen.lineTo(x, size.height);
+    pen.stroke();
+  }
+  pen.font = `600 11px ${font}`;
+  pen.fillStyle = colours.accent;
+  pen.textBaseline = "alphabetic";
+  pen.textAlign = "right";
+  pen.fillText(mark.deadlineText, left - 6, size.height - 12);
+  pen.restore();
+}
+
+/** An order that waits for its first tick: no price yet, so only its time is drawn. */
+export function drawWaiting(pen: Pen, size: Size, { x, y, expiryX }: Place, order: DrawnOrder, { colours, font, words }: Look): void {
+  pen.save();
+  pen.strokeStyle = colours.wait;
+  pen.lineWidth = 1.5;
+  pen.setLineDash([3, 3]);
+  pen.beginPath();
+  pen.moveTo(x, y);
+  pen.lineTo(expiryX, y);
+  pen.stroke();
+  pen.strokeStyle = colours["text-3"];
+  pen.lineWidth = 1;
+  const right = Math.round(expiryX) + 0.5;
+  pen.beginPath();
+  pen.moveTo(right, 0);
+  pen.lineTo(right, size.height);
+  pen.stroke();
+  pen.restore();
+  disc(pen, x, y, 7.5, colours.panel, colours.wait);
+  strokes(pen, colours.wait, [[[x, y - 3.5], [x, y], [x + 2.6, y + 1.8]]]);
+  pen.font = `600 11px ${font}`;
+  pen.fillStyle = colours.wait;
+  pen.textAlign = "left";
+  pen.textBaseline = "alphabetic";
+  pen.fillText(`${order.label} - ${words.waiting}`, x + 14, y - 8);
+}
+
 /** The room of the shown order: tint where it wins, hatch where it loses. */
 export function drawRoom(pen: Pen, size: Size, place: Place, order: DrawnOrder, colours: Colours): void {
   const left = Math.round(place.x);
@@ -51,18 +126,21 @@ export function drawRoom(pen: Pen, size: Size, place: Place, order: DrawnOrder, 
 }
 
 /** What the shown order is and where it wins, above the grid so that no line crosses the words. */
-export function drawWords(pen: Pen, size: Size, place: Place, order: DrawnOrder, colours: Colours, words: ChartWords): void {
+export function drawWords(pen: Pen, size: Size, place: Place, order: DrawnOrder, { colours, font, words }: Look): void {
   const left = Math.round(place.x);
   if (place.expiryX - left < 64) return;
   pen.textBaseline = "alphabetic";
   pen.textAlign = "left";
-  const y = order.direction === "up" ? 20 : size.height - 26;
-  pen.font = `600 11px ${FONT}`;
+  const y = order.direction === "up" ? 20 : size.height - 28;
+  pen.font = `600 11px ${font}`;
   pen.fillStyle = colours[order.direction];
   pen.fillText(order.label, left + 10, y);
-  pen.font = `500 11px ${FONT}`;
+  pen.font = `500 11px ${font}`;
   pen.fillStyle = colours["text-2"];
   pen.fillText(order.direction === "up" ? words.winsAbove : words.winsBelow, left + 10, y + 16);
+  const loses = order.direction === "up" ? words.losesBelow : words.losesAbove;
+  const at = order.direction === "up" ? size.height - 12 : 20;
+  if (Math.abs(at - place.y) > 24) pen.fillText(loses, left + 10, at);
 }
 
 /** Line at the entry price, which is the break-even line too, and the upright of expiry, faint unless the order is shown. */
@@ -114,11 +192,13 @@ function strokes(pen: Pen, colour: string, lines: readonly (readonly [number, nu
 }
 
 /** The plate that names the entry line, where the room is wide enough for it. */
-export function drawPlate(pen: Pen, size: Size, place: Place, order: DrawnOrder, colours: Colours, words: ChartWords): void {
-  pen.font = `600 11px ${FONT}`;
-  const width = Math.ceil(pen.measureText(words.entry).width) + 16;
+export function drawPlate(pen: Pen, size: Size, place: Place, order: DrawnOrder, { colours, font, words }: Look): void {
+  pen.font = `600 11px ${font}`;
   const right = Math.round(Math.min(place.expiryX, size.width)) - 8;
-  if (right - width < place.x + 16) return;
+  const room = right - place.x - 16;
+  const text = [words.entry, words.breakEven].find((each) => pen.measureText(each).width + 16 <= room);
+  if (text === undefined) return;
+  const width = Math.ceil(pen.measureText(text).width) + 16;
   pen.beginPath();
   pen.roundRect(right - width + 0.5, Math.round(place.y) - 9.5, width, 20, 4);
   pen.fillStyle = colours.panel;
@@ -129,7 +209,7 @@ export function drawPlate(pen: Pen, size: Size, place: Place, order: DrawnOrder,
   pen.fillStyle = colours[order.direction];
   pen.textAlign = "center";
   pen.textBaseline = "middle";
-  pen.fillText(words.entry, right - width / 2, Math.round(place.y) + 1);
+  pen.fillText(text, right - width / 2, Math.round(place.y) + 1);
 }
 
 /** The entry: a ring with the direction's arrow. */

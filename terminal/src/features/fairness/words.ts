@@ -1,9 +1,14 @@
 import { useI18n } from "vue-i18n";
-import { i18n } from "@/i18n";
-import { fairness } from "@/i18n/en/fairness";
-import { verify } from "@/i18n/en/verify";
+import { addWords } from "@/i18n";
 
-i18n.global.mergeLocaleMessage("en", { fairness: { ...fairness, verify } });
+/** Bring the words of the page, which trading does not wait for. */
+export function bringWords(): Promise<void> {
+  return addWords("fairness", {
+    en: async () => ({ fairness: { ...(await import("@/i18n/en/fairness")).fairness, ...(await import("@/i18n/en/fairness_more")).fairnessMore, verify: (await import("@/i18n/en/verify")).verify } }),
+    ru: async () => ({ fairness: { ...(await import("@/i18n/ru/fairness")).fairness, ...(await import("@/i18n/ru/fairness_more")).fairnessMore, verify: (await import("@/i18n/ru/verify")).verify } }),
+    es: async () => ({ fairness: { ...(await import("@/i18n/es/fairness")).fairness, ...(await import("@/i18n/es/fairness_more")).fairnessMore, verify: (await import("@/i18n/es/verify")).verify } }),
+  });
+}
 
 /** The words of the terminal and, below `fairness`, those of this page. */
 export function useWords() {
@@ -12,6 +17,6 @@ export function useWords() {
   const f = (key: string, values: Record<string, unknown> = {}): string =>
     typeof values["count"] === "number" ? t(`fairness.${key}`, values, values["count"]) : t(`fairness.${key}`, values);
   /** A word that the terminal has for something, or the thing's own name. */
-  const named = (key: string, name: string): string => (te(`${key}.${name}`, "en") ? t(`${key}.${name}`) : name.replaceAll("_", " "));
+  const named = (key: string, name: string): string => (te(`${key}.${name}`) ? t(`${key}.${name}`) : name.replaceAll("_", " "));
   return { t, f, named };
 }

@@ -1,5 +1,5 @@
 import type { Order } from "@/api/schema";
-import { formatSigned, fromMinor, profitMinor, scaleOf, toMinor } from "@/lib/money";
+import { fromMinor, profitMinor, scaleOf, toMinor } from "@/lib/money";
 import { toScaled } from "@/lib/price";
 
 export type Standing =
@@ -32,12 +32,12 @@ export function standingOf({ order, price, scale, nowMs, expiresMs, late, cutOff
     : { kind: "loses", profit: fromMinor(-stake, money) };
 }
 
-/** Sum of the profits of all standings; null as soon as one of them is not known. */
+/** Sum of the profits of all standings as plain decimal text; null as soon as one of them is not known. */
 export function sumOf(standings: readonly Standing[], scale: number): string | null {
   let sum = 0n;
   for (const standing of standings) {
     if (!("profit" in standing)) return null;
     sum += toMinor(standing.profit, scale);
   }
-  return formatSigned(fromMinor(sum, scale));
+  return fromMinor(sum, scale);
 }

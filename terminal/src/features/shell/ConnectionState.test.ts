@@ -19,7 +19,7 @@ describe("connection state", () => {
     connection.setQuotes("open");
     connection.setAccount("open", null);
     expect(await word()).toBe("Live");
-    expect(state.text()).toContain("tick 0.2 s ago");
+    expect(state.text().replaceAll("\u00a0", " ")).toContain("tick 0.2 s ago");
     useClock().nowMs += 4000;
     expect(await word()).toBe("Delayed");
     connection.setAccount("waiting", null);

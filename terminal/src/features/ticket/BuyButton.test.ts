@@ -1,4 +1,5 @@
 import { mount, flushPromises } from "@vue/test-utils";
+import { createMemoryHistory, createRouter } from "vue-router";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import * as trading from "@/api/trading";
 import { i18n } from "@/i18n";
@@ -13,7 +14,9 @@ import TicketNotice from "./TicketNotice.vue";
 
 vi.mock("@/api/trading");
 
-const shown = (component: typeof BuyButton | typeof TicketNotice, props = {}) => mount(component, { props, global: { plugins: [i18n] } });
+const router = createRouter({ history: createMemoryHistory(), routes: [{ path: "/:rest(.*)*", component: { render: () => null } }] });
+
+const shown = (component: typeof BuyButton | typeof TicketNotice, props = {}) => mount(component, { props, global: { plugins: [i18n, router] } });
 
 beforeEach(() => {
   useSymbols().list = [symbolWith()];
@@ -48,8 +51,8 @@ describe("buy button", () => {
     expect(notice.text()).toBe("");
     useClock().nowMs += 4200;
     await flushPromises();
-    expect(button.attributes("disabled")).toBeDefined();
+    expect(button.attributes("aria-disabled")).toBe("true");
     expect(notice.text()).toContain("Buying is off: Price is late");
-    expect(notice.text()).toContain("Last EURUSD tick is 4.2 s old, the limit is 3.0 s");
+    expect(notice.text()).toContain("Last EURUSD tick is 4.2\u00a0s old, the limit is 3.0\u00a0s");
   });
 });

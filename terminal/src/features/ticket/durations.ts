@@ -1,5 +1,8 @@
 const PRESETS_S = [5, 15, 30, 60, 120, 300, 900, 1800, 3600, 14_400, 86_400];
 
+/** Lengths to practise with for whoever wants more time than the short presets give. */
+export const UNHURRIED_S = [900, 1800, 3600] as const;
+
 export type DurationUnit = "s" | "min" | "h";
 const UNIT_S: Record<DurationUnit, number> = { s: 1, min: 60, h: 3600 };
 

@@ -1,7 +1,7 @@
 import { fromMinor, isAmount, toMinor } from "@/lib/money";
 
 /** Stakes offered as presets, in whole units of the currency. */
-export const STAKE_PRESETS = [5, 10, 25, 50, 100] as const;
+export const STAKE_PRESETS = [5, 10, 25, 50] as const;
 
 interface Bounds {
   min: string;
@@ -32,6 +32,13 @@ export function stepStake(text: string, direction: 1 | -1, bounds: Bounds, scale
 /** One percent of a balance, floored to minor units and kept within the bounds. */
 export function percentOfBalance(balance: string, bounds: Bounds, scale: number): string {
   return clamp(toMinor(balance, scale) / 100n, bounds, scale);
+}
+
+/** Half or double of a stake, floored to minor units and kept within the bounds; what cannot be read starts at the smallest. */
+export function scaledStake(text: string, by: "half" | "double", bounds: Bounds, scale: number): string {
+  if (!isAmount(text, scale)) return bounds.min;
+  const stake = toMinor(text, scale);
+  return clamp(by === "half" ? stake / 2n : stake * 2n, bounds, scale);
 }
 
 /** A preset as a stake in the currency's scale. */

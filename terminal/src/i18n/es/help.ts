@@ -1,1 +1,31 @@
-export { help } from "../en/help";
+import type { help as english } from "../en/help";
+
+export const help: typeof english = {
+  help: {
+    title: "Ayuda",
+    howTitle: "Cómo se decide una operación",
+    how1: "Arriba gana cuando el precio de cierre está por encima del de apertura; Abajo, cuando está por debajo. Si los precios son iguales hay empate y se devuelve el importe.",
+    how2: "El precio de apertura es el tick más reciente en el momento de aceptar la operación. El de cierre es el último tick hasta el vencimiento, según la hora del propio tick.",
+    how3: "Si al vencer no hay un tick lo bastante reciente, se reembolsa el importe y se muestra el motivo.",
+    checkTitle: "Comprueba tú un resultado",
+    check: "Cada resultado sale de ticks publicados. Tu navegador puede recalcularlo, y también un pequeño programa sin conexión alguna.",
+    checkLink: "Abrir la página de transparencia",
+    findTitle: "Para orientarte",
+    tour: "Cinco pasos",
+    tourBody: "Dónde están la cuenta, el gráfico, los datos de la operación y los resultados en la página de operar.",
+    tourStart: "Empezar el recorrido",
+    tourReal: "El recorrido se hace en Demo. En él no se compra nada.",
+    tourToDemo: "Pasar a Demo y empezar",
+    keys: "Teclado",
+    keysBody: "Todo se puede hacer con el teclado, y cada tecla se puede cambiar.",
+    keysShow: "Ver los atajos",
+    riskTitle: "Antes de usar dinero real",
+    risk: "Una opción a corto plazo se decide en minutos y muchas veces por azar. Con un pago inferior al 100 % hay que acertar más veces de las que se falla solo para no perder. Pon límites antes de necesitarlos y no arriesgues lo que no puedas perder.",
+    riskLink: "Poner límites",
+    aboutTitle: "Acerca de",
+    chartNotice: "Los gráficos se dibujan con TradingView Lightweight Charts™, © TradingView, Inc., con licencia Apache 2.0.",
+    fontNotice: "El texto usa la letra Inter, de Rasmus Andersson, con licencia SIL Open Font 1.1.",
+    chartLink: "tradingview.com",
+    gallery: "Cómo está hecho: colores, letra y piezas",
+  },
+};

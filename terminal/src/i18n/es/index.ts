@@ -2,9 +2,12 @@ import type { Messages } from "..";
 import { auth } from "./auth";
 import { chart } from "./chart";
 import { developer } from "./developer";
+import { faults } from "./faults";
 import { help } from "./help";
 import { history } from "./history";
+import { limits } from "./limits";
 import { orders } from "./orders";
+import { security } from "./security";
 import { shell } from "./shell";
 import { symbols } from "./symbols";
 import { ticket } from "./ticket";
@@ -20,6 +23,9 @@ export const es: Messages = {
   ...history,
   ...wallet,
   ...developer,
+  ...limits,
+  ...security,
+  ...faults,
   ...tournaments,
   ...help,
   ...auth,

@@ -1,1 +1,46 @@
-export { wallet } from "../en/wallet";
+import type { wallet as english } from "../en/wallet";
+
+export const wallet: typeof english = {
+  wallet: {
+    title: "Cartera",
+    statement: "Extracto",
+    no: "N.º",
+    at: "Hora, {zone}",
+    kind: "Movimiento",
+    of: "Operación",
+    openOrder: "Abrir la operación de la línea {no}",
+    amount: "Importe",
+    after: "Saldo posterior",
+    balance: "Saldo",
+    inOrders: "En operaciones abiertas",
+    openOrders: "{count} operación abierta | {count} operaciones abiertas",
+    refill: "Restablecer el saldo inicial",
+    refillHint: "Solo en Demo y sin operaciones demo abiertas.",
+    refilled: "Saldo demo restablecido",
+    refillOpen: "Aún hay una operación demo abierta. Espera a que se liquide y restablece el saldo.",
+    refillFailed: "El saldo no se restableció. Inténtalo de nuevo en un momento.",
+    empty: "Aún no hay movimientos",
+    none: "No hay movimientos en este período",
+    emptyHint: "Cada cambio del saldo es una línea, desde la apertura de la cuenta.",
+    failed: "No se pudo leer el extracto",
+    failedBody: "El servidor no respondió. El período elegido se conserva.",
+    newer: "Mostrar movimientos nuevos",
+    sum: "Suma del período",
+    opening: "Saldo inicial",
+    closing: "Saldo final",
+    addsUp: "El saldo inicial y los movimientos dan el saldo final, calculado en este navegador.",
+    addsUpNot: "El saldo inicial y los movimientos no dan el saldo final. Exporta el extracto y avisa al operador.",
+    checked: "Comprobadas {checked} de {all} líneas: cada saldo es el anterior más el importe.",
+    checkedLater: "La más antigua se comprueba junto con la línea anterior.",
+    broken: "El saldo de la línea {no} no es el anterior más su importe. Exporta el extracto y avisa al operador.",
+    kinds: {
+      order: {
+        stake: { plain: "Importe de la operación" },
+        close: { plain: "Importe devuelto", won: "Importe devuelto, ganada", tied: "Importe devuelto, empate", refunded: "Importe devuelto, reembolso" },
+        profit: { plain: "Ganancia" },
+      },
+      demo: { grant: { plain: "Apertura del saldo demo" }, refill: { plain: "Saldo demo restablecido" } },
+      adjustment: { plain: "Ajuste del operador" },
+    },
+  },
+};

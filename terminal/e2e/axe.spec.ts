@@ -1,0 +1,37 @@
+import AxeBuilder from "@axe-core/playwright";
+import type { Page } from "@playwright/test";
+import { expect, test, watchFaults } from "./fixtures";
+import { NOBODY, settledOrder, stateOf } from "./people";
+import { screensFor, visit } from "./screens";
+
+const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+
+/** What axe finds, a line for each place: rule, where, and why. A second theme can only differ in contrast. */
+async function violations(page: Page, all: boolean): Promise<string[]> {
+  const runOnly = all ? { type: "tag" as const, values: TAGS } : { type: "rule" as const, values: ["color-contrast"] };
+  const { violations: found } = await new AxeBuilder({ page }).options({ runOnly, resultTypes: ["violations"] }).analyze();
+  return found.flatMap((each) => each.nodes.slice(0, 5).map((node) => `${each.id}: ${node.target.join(" ")} - ${node.failureSummary?.split("\n")[1]?.trim() ?? ""}`));
+}
+
+for (const size of ["desktop", "phone"] as const) {
+  test(`axe finds nothing on any screen: ${size}, dark and light`, async ({ browser, baseURL }) => {
+    test.setTimeout(400_000);
+    const ids = { order: await settledOrder() };
+    const found: Record<string, string[]> = {};
+    for (const screen of screensFor(size, ids)) {
+      const storageState = screen.who === "nobody" ? NOBODY : await stateOf(screen.who === "trader" ? "screens" : screen.who);
+      const context = await browser.newContext({ baseURL: baseURL ?? "", storageState, reducedMotion: "reduce", hasTouch: size === "phone", timezoneId: "UTC", colorScheme: "dark" });
+      const page = await context.newPage();
+      const faults = watchFaults(page, baseURL ?? "");
+      await visit(page, screen, size, ids);
+      for (const colorScheme of ["dark", "light"] as const) {
+        await page.emulateMedia({ colorScheme });
+        const here = await violations(page, colorScheme === "dark");
+        if (here.length > 0) found[`${screen.name} ${colorScheme}`] = here;
+      }
+      await context.close();
+      expect(faults).toEqual([]);
+    }
+    expect(found).toEqual({});
+  });
+}

@@ -1,0 +1,43 @@
+import type { Page } from "@playwright/test";
+import { expect, test } from "./fixtures";
+import { NOBODY, settledOrder, stateOf } from "./people";
+import { pathOf, SCREENS, settledLook } from "./screens";
+
+/** WCAG 1.4.10 asks for 320 px; 1.4.4 for 200 % zoom, which leaves half the pixels of a desk. */
+const VIEWS = [
+  { name: "320 px wide", width: 320, height: 640 },
+  { name: "a desk at 200 % zoom", width: 720, height: 450 },
+] as const;
+
+/** How far the page, or what scrolls in its place, is wider than what is seen; what may scroll sideways is named. */
+function overflow(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const wide: string[] = [];
+    const seen = document.documentElement.clientWidth;
+    if (document.documentElement.scrollWidth > seen + 1) wide.push(`page ${String(document.documentElement.scrollWidth)}`);
+    for (const each of document.querySelectorAll<HTMLElement>("main, .page, .body, .page > *")) {
+      if (each.scrollWidth > each.clientWidth + 1 && getComputedStyle(each).overflowX !== "visible") wide.push(`${each.tagName.toLowerCase()}.${each.className} ${String(each.scrollWidth)} > ${String(each.clientWidth)}`);
+    }
+    return wide;
+  });
+}
+
+for (const view of VIEWS) {
+  test(`no screen scrolls sideways: ${view.name}`, async ({ browser, baseURL }) => {
+    const ids = { order: await settledOrder() };
+    const found: Record<string, string[]> = {};
+    for (const who of ["trader", "nobody", "pending"] as const) {
+      const context = await browser.newContext({ baseURL: baseURL ?? "", storageState: who === "nobody" ? NOBODY : await stateOf(who === "trader" ? "screens" : who), viewport: { width: view.width, height: view.height }, reducedMotion: "reduce" });
+      const page = await context.newPage();
+      for (const screen of SCREENS.filter((each) => each.who === who && each.open === undefined && !pathOf(each, ids).includes("{"))) {
+        await page.goto(pathOf(screen, ids));
+        await screen.shown(page);
+        if (screen.samples !== true) await settledLook(page);
+        const wide = await overflow(page);
+        if (wide.length > 0) found[screen.name] = wide;
+      }
+      await context.close();
+    }
+    expect(found).toEqual({});
+  });
+}

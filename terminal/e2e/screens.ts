@@ -1,0 +1,98 @@
+/** Every screen of the terminal, in one list: what axe checks, what is pictured, what must reflow. */
+
+import { expect, type Page } from "@playwright/test";
+import { ready } from "./fixtures";
+
+export type Who = "trader" | "nobody" | "pending";
+export type Size = "desktop" | "phone";
+
+export interface Screen {
+  name: string;
+  /** Where it is; `{order}`, `{won}`, `{lost}`, `{tied}`, `{refunded}` stand for ids of settled orders. */
+  path: string;
+  who: Who;
+  /** What is seen when the screen has come. */
+  shown: (page: Page) => Promise<void>;
+  /** What brings it up when the path alone does not: a dialog, a menu. */
+  open?: (page: Page, size: Size) => Promise<void>;
+  only?: Size;
+  /** It shows parts that look like loading for ever. */
+  samples?: boolean;
+}
+
+export const SIZES: Record<Size, { width: number; height: number }> = {
+  desktop: { width: 1440, height: 900 },
+  phone: { width: 390, height: 844 },
+};
+
+const heading = (name: string | RegExp) => (page: Page) => expect(page.getByRole("heading", { name, level: 1 })).toBeVisible();
+
+const body = (page: Page): Promise<void> => expect(page.locator(".page > *").first()).toBeVisible();
+
+const dialog = (page: Page): Promise<void> => expect(page.getByRole("dialog").first()).toBeVisible();
+
+const press = (name: string | RegExp) => (page: Page): Promise<void> => page.getByRole("button", { name }).first().click();
+
+/** Press a button that opens a dialog. */
+const dialogOf = (name: string | RegExp) => async (page: Page): Promise<void> => {
+  await press(name)(page);
+  await expect(page.getByRole("dialog").first()).toBeVisible();
+};
+
+const verified = (page: Page): Promise<void> => expect(page.getByTestId("verify")).toHaveAttribute("data-verdict", /^(verified|pending)$/, { timeout: 40_000 });
+
+const page = (name: string, shown: Screen["shown"] = heading(/./)): Screen => ({ name, path: `/${name}`, who: "trader", shown });
+
+export const SCREENS: readonly Screen[] = [
+  { name: "log-in", path: "/log-in", who: "nobody", shown: heading("Log in to Fairstrike") },
+  { name: "sign-up", path: "/sign-up", who: "nobody", shown: heading(/./) },
+  { name: "code", path: "/code", who: "pending", shown: heading(/./) },
+  { name: "trade", path: "/", who: "trader", shown: ready },
+  { name: "trade-clock", path: "/", who: "trader", shown: ready, only: "desktop", open: (each) => each.getByRole("radio", { name: "Clock" }).click() },
+  { name: "trade-real", path: "/", who: "trader", shown: ready, only: "desktop", open: (each) => each.locator("[data-account=real]").click() },
+  { name: "assets", path: "/", who: "trader", shown: ready, open: dialogOf("Choose an asset") },
+  { name: "menu", path: "/", who: "trader", shown: ready, open: (each, size) => press(size === "phone" ? "More" : "Menu")(each) },
+  { name: "keys", path: "/", who: "trader", shown: ready, only: "desktop", open: async (each) => { await each.keyboard.press("?"); await dialog(each); } },
+  { name: "positions", path: "/", who: "trader", shown: ready, only: "phone", open: async (each) => { await each.getByTestId("positions-line").click(); await dialog(each); } },
+  { name: "order", path: "/orders/{order}", who: "trader", shown: verified },
+  page("history"),
+  page("journal"),
+  page("wallet"),
+  page("tournaments", body),
+  page("limits"),
+  { name: "limit", path: "/limits", who: "trader", shown: heading(/./), open: dialogOf(/^(Set a limit: |Change )Loss in 24 hours/) },
+  page("security"),
+  page("developer", body),
+  page("help", body),
+  { name: "fairness", path: "/fairness", who: "nobody", shown: heading("Fairness") },
+  { name: "parts", path: "/design", who: "nobody", shown: heading(/./), samples: true },
+  ...(["won", "lost", "tied", "refunded"] as const).map((result): Screen => ({ name: `order-${result}`, path: `/orders/{${result}}`, who: "trader", shown: verified })),
+];
+
+/** Nothing is loading any more and the letters are there. */
+export async function settledLook(page: Page): Promise<void> {
+  await expect(page.locator(".bone:visible")).toHaveCount(0);
+  await expect(page.locator("[aria-busy=true]:visible")).toHaveCount(0);
+  await page.evaluate(() => document.fonts.ready);
+}
+
+/** Ids of orders by what they show. */
+export type Ids = Readonly<Record<string, string>>;
+
+export function pathOf(screen: Screen, ids: Ids): string {
+  return screen.path.replace(/\{(\w+)\}/, (whole, name: string) => ids[name] ?? whole);
+}
+
+/** Go to a screen and wait until it stands. */
+export async function visit(page: Page, screen: Screen, size: Size, ids: Ids): Promise<void> {
+  await page.setViewportSize(SIZES[size]);
+  await page.goto(pathOf(screen, ids));
+  await screen.shown(page);
+  await screen.open?.(page, size);
+  if (screen.samples !== true) await settledLook(page);
+}
+
+/** The screens of a size, without those of orders that there are not. */
+export function screensFor(size: Size, ids: Ids): readonly Screen[] {
+  return SCREENS.filter((screen) => (screen.only === undefined || screen.only === size) && !pathOf(screen, ids).includes("{"));
+}
