@@ -51,7 +51,7 @@ def test_limits_twins_and_the_platform_write_the_same_books(filled: Stock) -> No
 def _settles_alike(filled: Stock) -> None:
     """Let one statement, the ORM and the platform settle; the audit finds each of their results in the log."""
     for settle in (
-        lambda: db.row(SETTLE, {"limit": EACH, "skip": [], "subscribers": ["statistics"]}),
+        lambda: db.row(SETTLE, {"limit": EACH, "skip": [], "mask": 0, "bits": 0, "subscribers": ["statistics"]}),
         lambda: orders_settled(EACH),
         lambda: orders_settle(limit=EACH),
     ):
