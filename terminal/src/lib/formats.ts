@@ -17,6 +17,8 @@ interface Separators {
 const separators = new Map<string, Separators>();
 const offsets = new Map<string, number>();
 const days = new Map<string, Intl.DateTimeFormat>();
+const wallClocks = new Map<string, Intl.DateTimeFormat>();
+let here: { name: string; offset: number } | null = null;
 
 /** The language with the region the browser names: Mexico writes 1,234.50 where Spain writes 1.234,50. */
 function regional(locale: Locale): string {
@@ -47,9 +49,16 @@ export function typedAmount(text: string): string {
   return text.replace(/[\s\u00a0\u202f']/g, "").replace(",", ".");
 }
 
+/** The device's own zone; asked again only when its clock has moved, since a formatter is dear and this runs with every time shown. */
+function localName(): string {
+  const offset = new Date().getTimezoneOffset();
+  if (here?.offset !== offset) here = { name: new Intl.DateTimeFormat().resolvedOptions().timeZone, offset };
+  return here.name;
+}
+
 function nameOf(zone: Zone): string {
   if (zone === "utc") return "UTC";
-  return zone === "local" ? new Intl.DateTimeFormat().resolvedOptions().timeZone : zone;
+  return zone === "local" ? localName() : zone;
 }
 
 /** Minutes east of Greenwich in a zone at an instant; a zone the browser does not know counts as UTC. */
@@ -65,11 +74,19 @@ export function offsetMinutes(zone: Zone, ms: number): number {
   return found;
 }
 
+function wallClock(name: string): Intl.DateTimeFormat {
+  const known = wallClocks.get(name);
+  if (known) return known;
+  const made = new Intl.DateTimeFormat("en-US", {
+    timeZone: name, hourCycle: "h23", year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric",
+  });
+  wallClocks.set(name, made);
+  return made;
+}
+
 function measured(name: string, ms: number): number {
   try {
-    const parts = new Intl.DateTimeFormat("en-US", {
-      timeZone: name, hourCycle: "h23", year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric",
-    }).formatToParts(ms);
+    const parts = wallClock(name).formatToParts(ms);
     const of = (type: string): number => Number(parts.find((part) => part.type === type)?.value ?? 0);
     const there = Date.UTC(of("year"), of("month") - 1, of("day"), of("hour"), of("minute"), of("second"));
     return Math.round((there - Math.floor(ms / 1000) * 1000) / 60_000);

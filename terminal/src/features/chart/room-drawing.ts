@@ -62,8 +62,8 @@ export function drawGap(pen: Pen, size: Size, left: number, right: number, look:
   pen.fillText(words.noTicks, (left + right) / 2, size.height - 12);
 }
 
-/** The expiry that clock mode buys, and the end of buying before it. */
-export function drawClock(pen: Pen, size: Size, deadlineX: number, expiryX: number, mark: ClockMark, { colours, font }: Look): void {
+/** The expiry that clock mode buys, and the end of buying before it; `lift` sets its words above those of a room. */
+export function drawClock(pen: Pen, size: Size, deadlineX: number, expiryX: number, mark: ClockMark, { colours, font }: Look, lift: boolean): void {
   const [left, right] = [Math.round(deadlineX) + 0.5, Math.round(expiryX) + 0.5];
   pen.save();
   pen.fillStyle = colours["accent-tint"];
@@ -83,7 +83,7 @@ export function drawClock(pen: Pen, size: Size, deadlineX: number, expiryX: numb
   pen.fillStyle = colours.accent;
   pen.textBaseline = "alphabetic";
   pen.textAlign = "right";
-  pen.fillText(mark.deadlineText, left - 6, size.height - 12);
+  pen.fillText(mark.deadlineText, left - 6, size.height - (lift ? 48 : 12));
   pen.restore();
 }
 

@@ -73,11 +73,11 @@ export class Scene {
   /** Draw orders and the last price; answers where the pins and badges stand. */
   above(pen: CanvasRenderingContext2D, frame: Frame): MarkPlace[] {
     const marks: MarkPlace[] = [];
+    const shown = this.shown();
     if (this.clock) {
       const [deadlineX, expiryX] = [frame.x(this.clock.deadlineMs), frame.x(this.clock.expiresMs)];
-      if (deadlineX !== null && expiryX !== null) drawClock(pen, frame.size, deadlineX, expiryX, this.clock, this.look);
+      if (deadlineX !== null && expiryX !== null) drawClock(pen, frame.size, deadlineX, expiryX, this.clock, this.look, shown !== undefined);
     }
-    const shown = this.shown();
     for (const order of this.orders) {
       const place = this.placeOf(order, frame);
       if (!place) continue;
