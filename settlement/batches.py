@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from uuid import UUID
 
-LIMIT_START, LIMIT_MIN, LIMIT_MAX = 250, 50, 2_000
+LIMIT_START, LIMIT_MIN, LIMIT_MAX = 100, 25, 2_000
 # A batch holds its wallets' locks about this long, so that traders in it do not stall.
-HELD_TARGET_S = 0.025
+HELD_TARGET_S = 0.016
 
 
 @dataclass(slots=True)
@@ -52,16 +52,18 @@ class BatchSize:
 SET_ASIDE_S = 30.0
 
 
-@dataclass(slots=True)
 class SetAside:
     """Finds the order that makes a batch fail, and keeps it out of the way of the others.
 
     After a failure as many orders as the batch had are settled one by one; the one that fails alone is set aside for a
     while. It stays open, counts as late (I-19), and is settled by the same rule once its cause is mended.
+
+    :param until_s: the orders set aside with the instant of their next try; several of these may share it
     """
 
-    _one_by_one: int = 0
-    _until_s: dict[UUID, float] = field(default_factory=dict)
+    def __init__(self, until_s: dict[UUID, float] | None = None) -> None:
+        self._one_by_one = 0
+        self._until_s = {} if until_s is None else until_s
 
     def limit(self, limit: int) -> int:
         """Return how many orders to take now."""
@@ -69,7 +71,9 @@ class SetAside:
 
     def orders(self, now_s: float) -> list[UUID]:
         """Return the orders to leave alone now; those whose time is over are tried again."""
-        self._until_s = {order: until_s for order, until_s in self._until_s.items() if until_s > now_s}
+        for order, until_s in list(self._until_s.items()):
+            if until_s <= now_s:
+                self._until_s.pop(order, None)
         return list(self._until_s)
 
     def failed(self, orders: Sequence[UUID], now_s: float) -> None:

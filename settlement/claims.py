@@ -84,11 +84,10 @@ class ClaimedOrder:
 
 @dataclass(frozen=True, slots=True)
 class SettledOrder:
-    """A claimed order with what was decided; ``balance_after`` is its wallet's, in minor units."""
+    """A claimed order with what was decided."""
 
     order: ClaimedOrder
     outcome: Outcome
-    balance_after: int
 
 
 def order_of(row: Sequence[Any]) -> ClaimedOrder:
@@ -124,17 +123,16 @@ def open_row(order: ClaimedOrder) -> SimpleNamespace:
 
 
 def settled_row(settled: SettledOrder) -> SimpleNamespace:
-    """Return a settled order as its row now reads."""
+    """Return a settled order as its row now reads, but for the balance, which is that of the time before."""
     decided, tick = settled.outcome, settled.outcome.tick
-    written = {
-        "state": decided.state.value,
-        "close_seq": tick and tick.seq,
-        "close_at_ms": tick and tick.at_ms,
-        "close_price": decided.close_price,
-        "close_tick_price": decided.tick_price,
-        "settled_at_ms": settled.order.now_ms,
-        "payout": decided.payout,
-        "reason": decided.reason and decided.reason.value,
-        "balance_after": settled.balance_after,
-    }
-    return SimpleNamespace(**(dict(settled.order.row) | written))
+    return SimpleNamespace(
+        **settled.order.row,
+        state=decided.state.value,
+        close_seq=tick and tick.seq,
+        close_at_ms=tick and tick.at_ms,
+        close_price=decided.close_price,
+        close_tick_price=decided.tick_price,
+        settled_at_ms=settled.order.now_ms,
+        payout=decided.payout,
+        reason=decided.reason and decided.reason.value,
+    )

@@ -259,7 +259,7 @@ _TOLD: dict[str, str] = {
 
 # What the database refuses by itself, by the table that it guards. The ledger names its own guards.
 _TRIGGERS = {
-    "trading_order": ("trading_order_frozen", "trading_order_no_truncate"),
+    "trading_order": ("trading_order_frozen", "trading_order_kept", "trading_order_no_truncate"),
     "quotes_tick": ("quotes_tick_append_only", "quotes_tick_no_truncate"),
     "quotes_watermark_raise": ("quotes_watermark_raise_append_only", "quotes_watermark_raise_no_truncate"),
     "quotes_symbol_head": ("quotes_head_forward",),
@@ -276,7 +276,7 @@ _TRIGGERS = {
     "settlement_resettlement": ("settlement_resettlement_append_only", "settlement_resettlement_no_truncate"),
     "settlement_invariant_night": ("settlement_invariant_night_append_only", "settlement_invariant_night_no_truncate"),
     "realtime_event": ("realtime_event_guard", "realtime_event_no_truncate"),
-    "realtime_event_counter": ("realtime_event_counter_guard",),
+    "realtime_event_counter": ("realtime_event_counter_guard", "realtime_event_counter_kept"),
 }
 _CONSTRAINTS = {
     "ledger_transfer": (

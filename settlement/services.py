@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -12,6 +16,7 @@ from kernel import db
 from kernel.facts import facts_enqueue
 from kernel.failpoints import reach
 from kernel.metrics import count
+from kernel.money import CURRENCY_SCALES
 from ledger.domain import (
     AccountKind,
     Family,
@@ -20,14 +25,13 @@ from ledger.domain import (
     house_account_id,
     house_stripe,
 )
-from ledger.locks import wallets_lock
-from ledger.selectors import WalletState, wallet_states
-from ledger.services import transfers_post
+from ledger.selectors import WalletPlace, wallet_places
+from ledger.services import transfers_prepare
 from quotes.domain import ADMISSION
 from quotes.services import watermarks_raise_to_expiry
-from realtime.balances import balance_draft
+from realtime import balances
 from realtime.events import EventDraft, payload_encoded
-from realtime.services import events_append
+from realtime.services import counters_lock, events_append, events_numbered, events_told_on_commit
 from settlement import statements
 from settlement.batches import HeldClock
 from settlement.claims import (
@@ -41,8 +45,8 @@ from settlement.claims import (
     tick_of,
 )
 from settlement.domain import Entry, Outcome, Refund, entry, outcome
+from trading import events
 from trading.domain import TRIMMED_MEAN, OrderState
-from trading.events import order_document
 
 log = structlog.get_logger(__name__)
 
@@ -72,18 +76,30 @@ class BatchFailedError(Exception):
 _DEFECTS = (LookupError, AssertionError, InsufficientFundsError, IntegrityError)
 
 
-def orders_enter(*, limit: int, skip: Sequence[UUID] = (), held: HeldClock | None = None) -> int:
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A share of all wallets: those whose id ends in these bits, under the mask."""
+
+    mask: int = 0
+    bits: int = 0
+
+
+ALL = Lane()
+
+
+def orders_enter(*, limit: int, skip: Sequence[UUID] = (), held: HeldClock | None = None, lane: Lane = ALL) -> int:
     """Let up to ``limit`` orders enter at their next tick, or refund them, in one transaction.
 
     :param skip: orders that failed by themselves and wait for somebody to look
     :param held: learns how long the batch held its wallets
+    :param lane: only orders of these wallets
     :return: how many orders were decided; 0 when none can be
     :raises BatchFailedError: with the orders of the batch, when one of them is at odds with the books
     """
     claimed: list[ClaimedOrder] = []
     try:
         with transaction.atomic(durable=True):
-            rows = db.rows(statements.ENTRY_CLAIM, {"limit": limit, "skip": list(skip)})
+            rows = db.rows(statements.ENTRY_CLAIM, _claim(limit, skip, lane))
             claimed += [order_of(row) for row in rows]
             ticks = [tick_of(row[1 + ORDER_WIDTH :]) for row in rows]
             entries = [entry(terms=order.entry_terms, tick=tick) for order, tick in zip(claimed, ticks, strict=True)]
@@ -98,20 +114,23 @@ def orders_enter(*, limit: int, skip: Sequence[UUID] = (), held: HeldClock | Non
     return len(claimed)
 
 
-def orders_settle(*, limit: int, skip: Sequence[UUID] = (), held: HeldClock | None = None) -> int:
+def orders_settle(*, limit: int, skip: Sequence[UUID] = (), held: HeldClock | None = None, lane: Lane = ALL) -> int:
     """Settle up to ``limit`` due orders in one transaction and a constant number of statements.
 
-    Locks in the platform's order: orders (skipping those of another worker), wallets by id, event counters.
+    Locks in the platform's order: orders (skipping those of another worker), wallets by id, event counters. Traders
+    wait for the wallets: everything is prepared before they are locked, and from there to the commit only the database
+    works.
 
     :param skip: orders that failed by themselves and wait for somebody to look
     :param held: learns how long the batch held its wallets
+    :param lane: only orders of these wallets
     :return: how many orders were settled; 0 when none is due
     :raises BatchFailedError: with the orders of the batch, when one of them is at odds with the books
     """
     claimed: list[ClaimedOrder] = []
     try:
         with transaction.atomic(durable=True):
-            rows = db.rows(statements.CLAIM, {"limit": limit, "skip": list(skip)})
+            rows = db.rows(statements.CLAIM, _claim(limit, skip, lane))
             claimed += [order_of(row) for row in rows]
             if claimed:
                 reach("settle.claimed")
@@ -122,13 +141,48 @@ def orders_settle(*, limit: int, skip: Sequence[UUID] = (), held: HeldClock | No
             ]
             if claimed:
                 reach("settle.decided")
-                events_append(_settled(claimed, decided, held))
+                ends = [SettledOrder(*pair) for pair in zip(claimed, decided, strict=True)]
+                _ends_write(ends, held)
                 reach("settle.written")
     except _DEFECTS as error:
         raise BatchFailedError([order.id for order in claimed]) from error
     if claimed:
         reach("settle.committed")
     return len(claimed)
+
+
+@dataclass(frozen=True, slots=True)
+class ToldEvent:
+    """An event of a batch whose money is known once its wallet is locked.
+
+    :param begun: its JSON up to the balance
+    :param paid_later: minor units that later orders of the batch are paid into the same wallet
+    """
+
+    type: str
+    place: WalletPlace
+    begun: str
+    paid_later: int
+
+    @property
+    def user_id(self) -> UUID:
+        """Whom it is told."""
+        return self.place.owner_id
+
+    def draft(self, balance: int, open_stakes: int, at_ms: int) -> EventDraft:
+        """Return the event with its money, in minor units."""
+        currency = self.place.currency
+        if self.type == "balance.changed":
+            payload = balances.payload_filled(
+                self.begun, balance=balance, open_stakes=open_stakes, currency=currency, cause=statements.CAUSE
+            )
+        else:
+            payload = events.payload_filled(self.begun, balance=balance, currency=currency)
+        return EventDraft(self.user_id, self.place.book, self.type, payload, at_ms)
+
+
+def _claim(limit: int, skip: Sequence[UUID], lane: Lane) -> dict[str, object]:
+    return {"limit": limit, "skip": list(skip), "mask": lane.mask, "bits": lane.bits}
 
 
 def _windows(claimed: Sequence[ClaimedOrder]) -> Mapping[UUID, tuple[Sequence[int], Sequence[int]]]:
@@ -157,14 +211,12 @@ def _entered(claimed: Sequence[ClaimedOrder], entries: Sequence[Entry], held: He
         assert written == len(opened), "a claimed order changed under its lock"
         reach("enter.entries_written")
     going_on = [order for order, made in pairs if made.refund is None]
-    refunded = [(order, made.refund) for order, made in pairs if made.refund is not None]
-    drafts = _opened_events(going_on)
+    refunded = [SettledOrder(order, _refund(order, made.refund)) for order, made in pairs if made.refund is not None]
     if going_on:
         db.run(statements.OPEN_ENTERED, {"ids": [order.id for order in going_on]})
     if refunded:
-        ends = [_refund(order, reason) for order, reason in refunded]
-        drafts += _settled([order for order, _ in refunded], ends, held)
-    events_append(drafts)
+        _ends_write(refunded, held, others=[order.user_id for order in going_on])
+    events_append(_opened_events(going_on), locked=bool(refunded))
     count("orders_entered", len(going_on))
 
 
@@ -178,40 +230,71 @@ def _opened_events(orders: Sequence[ClaimedOrder]) -> list[EventDraft]:
             order.user_id,
             order.row["book"],
             "order.opened",
-            payload_encoded(order_document(open_row(order))),
+            payload_encoded(events.order_document(open_row(order))),
             order.now_ms,
         )
         for order in orders
     ]
 
 
-def _settled(claimed: Sequence[ClaimedOrder], outcomes: Sequence[Outcome], held: HeldClock | None) -> list[EventDraft]:
-    """Write the ends of claimed orders and return their events; wallets are locked here, by id."""
-    now_ms = claimed[0].now_ms
-    if held is not None:
-        held.lock()
-        transaction.on_commit(held.release)
-    wallets_lock(order.wallet_id for order in claimed)
-    reach("settle.wallets_locked")
-    wallets = wallet_states(order.wallet_id for order in claimed)
-    balances = {wallet_id: state.wallet.balance for wallet_id, state in wallets.items()}
-    settled = []
-    for order, decided in zip(claimed, outcomes, strict=True):
-        balances[order.wallet_id] += decided.payout
-        settled.append(SettledOrder(order, decided, balances[order.wallet_id]))
-    drafts = [draft for one in settled for draft in transfers_of(one, wallets[one.order.wallet_id])]
-    transfers_post(wallets=wallets, drafts=drafts, at_ms=now_ms)
-    reach("settle.transfers_posted")
-    _orders_write(settled, now_ms)
-    reach("settle.orders_written")
-    facts_enqueue("order.settled", [order.id for order in claimed])
-    reach("settle.facts_queued")
-    for one in settled:
-        count("orders_settled", state=one.outcome.state.value)
-    return _settled_events(settled, wallets, now_ms)
+def _ends_write(ends: Sequence[SettledOrder], held: HeldClock | None, others: Sequence[UUID] = ()) -> None:
+    """Write how claimed orders end; wallets are locked here, by id, and event counters after them.
+
+    :param others: clients of other events of this transaction, whose counters are locked in one go
+    """
+    now_ms = ends[0].order.now_ms
+    ids = db.ids_array(one.order.id for one in ends)
+    with db.pipelined():
+        deleted = db.send(statements.OPEN_DELETE, {"ids": ids})
+        facts_enqueue("order.settled", [one.order.id for one in ends])
+        reach("settle.facts_queued")
+        wallets = wallet_places(one.order.wallet_id for one in ends)
+        drafts = [draft for one in ends for draft in transfers_of(one, wallets[one.order.wallet_id])]
+        posting = transfers_prepare(wallets=wallets, drafts=drafts, at_ms=now_ms)
+        told = _told(ends, wallets)
+        columns = _order_columns(ends) | {"ids": ids, "at_ms": now_ms}
+        told_columns = _event_columns(told) | {"wallets": db.ids_array(wallets), "at_ms": now_ms}
+        told_columns["told_users"] = db.ids_array({place.owner_id for place in wallets.values()})
+        if held is not None:
+            held.lock()
+            transaction.on_commit(held.release)
+        posting.lock()
+        reach("settle.wallets_locked")
+        posting.post()
+        reach("settle.transfers_posted")
+        written = db.send(statements.ORDERS_WRITE, columns)
+        reach("settle.orders_written")
+        counters_lock(chain(others, (one.user_id for one in told)))
+        answered = db.send(statements.ENDS_TELL, told_columns).rows()
+    assert written.count() == deleted.count() == len(ends), "a claimed order changed under its lock"
+    seqs = events_numbered([one.user_id for one in told], _before(told, answered))
+    events_told_on_commit(lambda: [
+        (seq, one.draft(balance, open_stakes, now_ms))
+        for seq, one, (_, balance, open_stakes) in zip(seqs, told, answered, strict=True)
+    ])  # fmt: skip
+    for state, amount in Counter(one.outcome.state.value for one in ends).items():
+        count("orders_settled", amount, state=state)
 
 
-def transfers_of(settled: SettledOrder, wallet: WalletState) -> list[TransferDraft]:
+def _before(told: Sequence[ToldEvent], answered: Sequence[tuple[Any, ...]]) -> Mapping[UUID, int]:
+    """Return the newest number of each user before a batch; users without a counter are left out."""
+    return {one.user_id: row[0] for one, row in zip(told, answered, strict=True) if row[0] is not None}
+
+
+def _told(ends: Sequence[SettledOrder], wallets: Mapping[UUID, WalletPlace]) -> list[ToldEvent]:
+    """Return the events of a batch, their money left open: every order, then each wallet once."""
+    told = [
+        ToldEvent("order.settled", wallets[one.order.wallet_id], events.payload_begun(settled_row(one)), later)
+        for one, later in zip(ends, _paid_later(ends), strict=True)
+    ]
+    told += [
+        ToldEvent("balance.changed", place, balances.payload_begun(wallet_id=place.wallet_id, book=place.book), 0)
+        for place in wallets.values()
+    ]
+    return told
+
+
+def transfers_of(settled: SettledOrder, wallet: WalletPlace) -> list[TransferDraft]:
     """Return what an outcome moves: the stake leaves the stakes account once, and a win brings its profit."""
     order, decided = settled.order, settled.outcome
     house = house_account_id(order.row["book"], order.row["currency"], AccountKind.HOUSE, house_stripe(order.id))
@@ -230,55 +313,45 @@ def transfers_of(settled: SettledOrder, wallet: WalletState) -> list[TransferDra
     return [close, TransferDraft(Family.ORDER_PROFIT, "profit", order.id, house, order.wallet_id, profit)]
 
 
-def _orders_write(settled: Sequence[SettledOrder], now_ms: int) -> None:
-    ids = db.ids_array(one.order.id for one in settled)
-    outcomes = [one.outcome for one in settled]
+def _paid_later(ends: Sequence[SettledOrder]) -> list[int]:
+    """Return, for each order, what the orders after it are paid into the same wallet."""
+    paid: dict[UUID, int] = {}
+    later = []
+    for one in reversed(ends):
+        wallet_id = one.order.wallet_id
+        later.append(paid.get(wallet_id, 0))
+        paid[wallet_id] = later[-1] + one.outcome.payout
+    return later[::-1]
+
+
+def _order_columns(ends: Sequence[SettledOrder]) -> dict[str, object]:
+    """Return what is written of the outcomes."""
+    outcomes = [one.outcome for one in ends]
     ticks = [decided.tick for decided in outcomes]
     averaged = [None if decided.tick_price == decided.close_price else decided.tick_price for decided in outcomes]
-    written = db.run(
-        statements.ORDERS_WRITE,
-        {
-            "ids": ids,
-            "states": db.words_array(decided.state.value for decided in outcomes),
-            "seqs": db.numbers_array(None if tick is None else tick.seq for tick in ticks),
-            "tick_at_ms": db.numbers_array(None if tick is None else tick.at_ms for tick in ticks),
-            "prices": db.numbers_array(decided.close_price for decided in outcomes),
-            "tick_prices": db.numbers_array(averaged),
-            "reasons": db.words_array(decided.reason and decided.reason.value for decided in outcomes),
-            "payouts": db.numbers_array(decided.payout for decided in outcomes),
-            "balances": db.numbers_array(one.balance_after for one in settled),
-            "at_ms": now_ms,
-        },
-    )
-    deleted = db.run(statements.OPEN_DELETE, {"ids": ids})
-    assert written == deleted == len(settled), "a claimed order changed under its lock"
+    return {
+        "wallet_ids": db.ids_array(one.order.wallet_id for one in ends),
+        "states": db.words_array(decided.state.value for decided in outcomes),
+        "seqs": db.numbers_array(None if tick is None else tick.seq for tick in ticks),
+        "tick_at_ms": db.numbers_array(None if tick is None else tick.at_ms for tick in ticks),
+        "prices": db.numbers_array(decided.close_price for decided in outcomes),
+        "tick_prices": db.numbers_array(averaged),
+        "reasons": db.words_array(decided.reason and decided.reason.value for decided in outcomes),
+        "payouts": db.numbers_array(decided.payout for decided in outcomes),
+        "paid_later": db.numbers_array(_paid_later(ends)),
+    }
 
 
-def _settled_events(
-    settled: Sequence[SettledOrder], wallets: Mapping[UUID, WalletState], now_ms: int
-) -> list[EventDraft]:
-    """Return the events of a batch: every order, then each wallet once."""
-    drafts = [
-        EventDraft(
-            one.order.user_id,
-            one.order.row["book"],
-            "order.settled",
-            payload_encoded(order_document(settled_row(one))),
-            now_ms,
-        )
-        for one in settled
-    ]
-    drafts += [
-        balance_draft(
-            user_id=state.owner_id,
-            wallet_id=state.wallet_id,
-            book=state.book,
-            currency=state.currency,
-            balance=state.wallet.balance,
-            open_stakes=state.stakes.balance,
-            cause="order.settled",
-            at_ms=now_ms,
-        )
-        for state in wallets.values()
-    ]
-    return drafts
+def _event_columns(told: Sequence[ToldEvent]) -> dict[str, object]:
+    scales = [CURRENCY_SCALES[one.place.currency] for one in told]
+    return {
+        "user_ids": db.ids_array(one.user_id for one in told),
+        "wallet_ids": db.ids_array(one.place.wallet_id for one in told),
+        "books": db.words_array(one.place.book for one in told),
+        "types": db.words_array(one.type for one in told),
+        "paid_later": db.numbers_array(one.paid_later for one in told),
+        "scales": db.numbers_array(scales),
+        "units": db.numbers_array(10**scale for scale in scales),
+        # JSON has no line breaks of its own.
+        "begun": "\n".join([one.begun for one in told]),
+    }

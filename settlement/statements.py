@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from kernel.clock import DB_NOW_MS_SQL
+from realtime.balances import OPEN_STAKES, payload_end
+from realtime.statements import TOLD_CTES
 from settlement.domain import TRIMMED_WINDOW_MS
+from trading.events import PAYLOAD_END
+
+CAUSE = "order.settled"
 
 # What an order is, as `claims.order_of` reads it.
 ORDER_COLUMNS = """
@@ -12,11 +17,13 @@ ORDER_COLUMNS = """
     o.accepted_at_ms, o.expires_at_ms, o.expected_price, o.max_price_drift, o.entry_after_seq, o.entry_after_ms,
     o.entry_until_ms, o.entered_at_ms, o.open_seq, o.open_at_ms, o.open_price, o.balance_after"""
 
+# Few symbols ever had an emergency: which ones is asked once for a statement, and only their orders look further.
 EVIDENCE_COLUMNS = """
     evidence.seq, evidence.at_ms, evidence.price, evidence.revision, coalesce(declared.closed, false),
-    EXISTS (SELECT FROM quotes_symbol_revision AS later
-            WHERE later.symbol_id = o.symbol_id AND later.emergency AND later.number > o.revision
-              AND later.since_ms <= o.expires_at_ms)"""
+    o.symbol_id IN (SELECT symbol_id FROM quotes_symbol_revision WHERE emergency)
+    AND EXISTS (SELECT FROM quotes_symbol_revision AS later
+                WHERE later.symbol_id = o.symbol_id AND later.emergency AND later.number > o.revision
+                  AND later.since_ms <= o.expires_at_ms)"""
 
 
 def evidence_joins(ticks: str = "quotes_tick") -> str:
@@ -47,6 +54,7 @@ WITH due AS MATERIALIZED (
     WHERE opened.expires_at_ms <= (SELECT max(watermark_ms) FROM quotes_symbol_head)
       AND opened.expires_at_ms <= head.watermark_ms AND opened.entry_after_seq IS NULL
       AND NOT opened.order_id = ANY(%(skip)s)
+      AND get_byte(uuid_send(opened.wallet_id), 15) & %(mask)s = %(bits)s
     ORDER BY opened.expires_at_ms, opened.order_id
     LIMIT %(limit)s
     FOR NO KEY UPDATE OF opened SKIP LOCKED
@@ -75,6 +83,7 @@ WITH due AS MATERIALIZED (
     WHERE opened.entry_after_seq IS NOT NULL
       AND (opened.entry_after_seq < head.seq OR opened.entry_until_ms <= head.watermark_ms)
       AND NOT opened.order_id = ANY(%(skip)s)
+      AND get_byte(uuid_send(opened.wallet_id), 15) & %(mask)s = %(bits)s
     ORDER BY opened.expires_at_ms, opened.order_id
     LIMIT %(limit)s
     FOR NO KEY UPDATE OF opened SKIP LOCKED
@@ -112,14 +121,45 @@ CROSS JOIN LATERAL (
 ) AS entering
 WHERE greatest(expiring.until_ms, entering.until_ms) IS NOT NULL"""
 
+# After the transfers of the batch: the balance after an order is the wallet's without what later ones of it are paid.
 ORDERS_WRITE = """
 UPDATE trading_order AS o SET state = new.state, close_seq = new.seq, close_at_ms = new.at_ms,
     close_price = new.price, close_tick_price = new.tick_price, reason = new.reason, payout = new.payout,
-    settled_at_ms = %(at_ms)s, balance_after = new.balance_after
-FROM unnest(%(ids)s::uuid[], %(states)s::text[], %(seqs)s::bigint[], %(tick_at_ms)s::bigint[], %(prices)s::bigint[],
-            %(tick_prices)s::bigint[], %(reasons)s::text[], %(payouts)s::bigint[], %(balances)s::bigint[])
-    AS new(id, state, seq, at_ms, price, tick_price, reason, payout, balance_after)
+    settled_at_ms = %(at_ms)s, balance_after = wallet.balance - new.paid_later
+FROM unnest(%(ids)s::uuid[], %(wallet_ids)s::uuid[], %(states)s::text[], %(seqs)s::bigint[], %(tick_at_ms)s::bigint[],
+            %(prices)s::bigint[], %(tick_prices)s::bigint[], %(reasons)s::text[], %(payouts)s::bigint[],
+            %(paid_later)s::bigint[])
+    AS new(id, wallet_id, state, seq, at_ms, price, tick_price, reason, payout, paid_later)
+JOIN ledger_account AS wallet ON wallet.id = new.wallet_id
 WHERE o.id = new.id"""
+
+
+def _money(minor: str) -> str:
+    return f"round(({minor})::numeric / e.unit, e.scale)::text"
+
+
+# The events of a batch, whose documents were begun before the wallets were locked; here they get their money. Each row
+# says what an event was told with: its user's newest number before the batch, the balance and the open stakes.
+ENDS_TELL = f"""
+WITH wallet AS MATERIALIZED (
+    SELECT wallet.id, wallet.balance, stakes.balance AS open_stakes
+    FROM ledger_account AS wallet JOIN ledger_account AS stakes ON stakes.wallet_id = wallet.id
+    WHERE wallet.id = ANY(%(wallets)s::uuid[])
+), told AS MATERIALIZED (
+    SELECT e.n, e.user_id, e.book, e.type, 1::smallint AS version, %(at_ms)s::bigint AS at_ms,
+           wallet.balance - e.paid_later AS balance, wallet.open_stakes,
+           (e.begun || {_money("wallet.balance - e.paid_later")} || CASE e.type
+                WHEN 'balance.changed' THEN '{OPEN_STAKES}' || {_money("wallet.open_stakes")} || '{payload_end(CAUSE)}'
+                ELSE '{PAYLOAD_END}' END)::jsonb AS payload
+    FROM ROWS FROM (
+        unnest(%(user_ids)s::uuid[], %(wallet_ids)s::uuid[], %(books)s::text[], %(types)s::text[],
+               %(paid_later)s::bigint[], %(scales)s::int[], %(units)s::bigint[]),
+        string_to_table(%(begun)s, E'\\n')
+    ) WITH ORDINALITY AS e(user_id, wallet_id, book, type, paid_later, scale, unit, begun, n)
+    JOIN wallet ON wallet.id = e.wallet_id
+), {TOLD_CTES}
+SELECT raised.before, told.balance, told.open_stakes
+FROM told LEFT JOIN raised ON raised.user_id = told.user_id ORDER BY told.n"""
 
 OPEN_DELETE = "DELETE FROM trading_order_open WHERE order_id = ANY(%(ids)s::uuid[])"
 

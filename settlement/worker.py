@@ -10,22 +10,22 @@ import gc
 import os
 import sys
 import time
-from collections.abc import Callable
 from threading import Event, Thread
 from typing import Any, Protocol
 
 import psycopg
 import structlog
 from celery import bootsteps
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError
 
 from kernel.metrics import count
-from settlement.batches import BatchSize, HeldClock, SetAside
+from settlement.batches import HeldClock
+from settlement.draining import Drain
 from settlement.facts_worker import FactsLoop
 from settlement.listening import listening_connection
 from settlement.revisions import revisions_activate
 from settlement.seals_worker import seal_loops
-from settlement.services import BatchFailedError, orders_enter, orders_settle, watermarks_raise_overdue
+from settlement.services import watermarks_raise_overdue
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +35,7 @@ INTERVAL_S = 1.0
 STALLED_S = 5.0
 _EXIT_STALLED = 70
 # How long another thread may compute before settlement's takes over: sealing and archives share its process.
-_SWITCH_S = 0.001
+SWITCH_S = 0.001
 
 
 class SettlementLoop:
@@ -43,8 +43,7 @@ class SettlementLoop:
 
     def __init__(self) -> None:
         self._stopping = Event()
-        self._batch = BatchSize()
-        self._aside = SetAside()
+        self._drain = Drain(seen=self._seen)
         self._listener: psycopg.Connection[Any] | None = None
         self.turned_at_s = time.monotonic()
 
@@ -78,38 +77,21 @@ class SettlementLoop:
                 self._stopping.wait(INTERVAL_S / 2)
                 self.turned_at_s = time.monotonic()
         self._reset()
+        self._drain.end()
 
     def turn(self) -> int:
         """Let orders enter and settle everything that is due now; return how many orders were settled."""
         self.turned_at_s = time.monotonic()
         watermarks_raise_overdue()
-        entered = self._drained(orders_enter)
-        settled = self._drained(orders_settle)
+        entered = self._drain.entered(self._stopping)
+        settled = self._drain.settled(self._stopping)
         revisions_activate()
         if entered or settled:
-            log.debug("orders_moved_on", entered=entered, settled=settled, batch=self._batch.limit)
+            log.debug("orders_moved_on", entered=entered, settled=settled)
         return settled
 
-    def _drained(self, step: Callable[..., int]) -> int:
-        """Run batches of one step until it finds nothing to do; return how many orders that was."""
-        total = 0
-        while not self._stopping.is_set():
-            started_s, held = time.monotonic(), HeldClock()
-            try:
-                moved = step(limit=self._aside.limit(self._batch.limit), skip=self._aside.orders(started_s), held=held)
-            except BatchFailedError as failure:
-                self._aside.failed(failure.order_ids, started_s)
-                count("settlement_batches_failed")
-                log.exception("settlement_batch_failed", orders=[str(one) for one in failure.order_ids[:5]])
-                continue
-            finally:
-                self.turned_at_s = time.monotonic()
-            total += moved
-            self._aside.settled(moved)
-            self._batch.observe(settled=moved, held_s=held.held_s or self.turned_at_s - started_s)
-            if moved == 0:
-                break
-        return total
+    def _seen(self, _: HeldClock) -> None:
+        self.turned_at_s = time.monotonic()
 
     def _wait(self) -> None:
         """Return at a notification or after the interval."""
@@ -120,7 +102,7 @@ class SettlementLoop:
 
     def _reset(self) -> None:
         """Drop both connections: the next turn opens new ones."""
-        connection.close()
+        self._drain.reset()
         if self._listener is not None:
             self._listener.close()
             self._listener = None
@@ -153,7 +135,7 @@ class SettlementStep(bootsteps.StartStopStep):  # type: ignore[misc]
 
     def start(self, parent: Any) -> None:
         """Start the loops."""
-        sys.setswitchinterval(_SWITCH_S)
+        sys.setswitchinterval(SWITCH_S)
         for loop in self.loops:
             loop.start()
 

@@ -9,7 +9,7 @@ import msgspec
 from accounts.domain import ledger_of
 from kernel.clock import optional_rfc3339, rfc3339
 from kernel.money import format_minor, format_scaled, optional_scaled
-from realtime.events import event_register
+from realtime.events import event_register, payload_encoded
 
 
 class TickDocument(msgspec.Struct, frozen=True):
@@ -88,6 +88,21 @@ def order_document(order: Any) -> OrderDocument:
         source=order.source,
         balance_after=format_minor(order.balance_after, currency),
     )
+
+
+# An order's document ends with the balance after it. Where that is not known yet, the rest is written before.
+PAYLOAD_END = '"}'
+
+
+def payload_begun(order: Any) -> str:
+    """Return the JSON of an order up to the figures of the balance after it, which :data:`PAYLOAD_END` follows."""
+    unfinished = format_minor(order.balance_after, order.currency) + PAYLOAD_END
+    return payload_encoded(order_document(order)).decode().removesuffix(unfinished)
+
+
+def payload_filled(begun: str, *, balance: int, currency: str) -> bytes:
+    """Return the whole document that :func:`payload_begun` began; the balance comes in minor units."""
+    return f"{begun}{format_minor(balance, currency)}{PAYLOAD_END}".encode()
 
 
 def _close_tick_price(order: Any) -> int | None:

@@ -9,7 +9,6 @@ from bench.ratios.measures import Row, Slice, at_most, costs, interleaved, micro
 from bench.ratios.processors import timed
 from bench.ratios.servers import Rig
 from bench.ratios.stock import Stock
-from settlement.batches import BatchSize
 
 ROUNDS, SECONDS, ORDERS, GROWS_AT_MOST = 5, 1.5, 3_000, 1.3
 
@@ -20,7 +19,7 @@ def costs_measured(rig: Rig, stock: Stock) -> dict[str, list[Slice]]:
 
     def settled() -> Slice:
         # A batch of one size, so that the cost is not that of the size which suits the minute.
-        return settlement.drained(rig, stock, ORDERS, BatchSize(limit=250), adapts=False)
+        return settlement.batched(rig, stock, ORDERS, 250)
 
     contestants: dict[str, Callable[[], Slice]] = {
         "placement": lambda: placement.placing(rig, stock, seconds=SECONDS, name="growth"),

@@ -7,21 +7,20 @@ import time
 from bench.ratios.measures import Row, Slice, at_least, interleaved, per_second, rates, ratio_of
 from bench.ratios.processors import own_cpu_s
 from bench.ratios.run import Run
-from bench.ratios.settlement import ORDERS, drained
+from bench.ratios.settlement import ORDERS, Settler
 from kernel.clock import wall_ms
 from settlement.audit import orders_audit
-from settlement.batches import BatchSize
 
 
 def rows(run: Run) -> list[Row]:
     """Settle, then audit what was settled, in turns."""
     rig, stock, rounds = run.rig, run.stock, run.rounds
-    batch = BatchSize()
+    settler = Settler()
     spans: list[tuple[int, int]] = []
 
     def settle() -> Slice:
         began_ms = wall_ms()
-        found = drained(rig, stock, ORDERS, batch)
+        found = settler.settled(rig, stock, ORDERS)
         spans.append((began_ms, wall_ms() + 1))
         return found
 
@@ -38,6 +37,7 @@ def rows(run: Run) -> list[Row]:
 
     settle()
     found = interleaved(rounds, {"settlement": settle, "audit": audit})
+    settler.drain.end()
     return [
         Row(
             "resettle --check, orders a second", per_second(found["audit"], "orders"), "settlement itself",

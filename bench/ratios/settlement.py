@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gc
 import json
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from subprocess import Popen
+from threading import Event
 
 from bench.ratios.measures import Row, Slice, at_least, interleaved, per_second, rates, ratio_of
 from bench.ratios.processors import own_cpu_s
@@ -16,39 +19,57 @@ from bench.ratios.run import Run
 from bench.ratios.servers import Rig, running
 from bench.ratios.stock import Stock
 from kernel import db
-from settlement.batches import BatchSize, HeldClock
+from settlement.batches import HeldClock
+from settlement.draining import Drain
 from settlement.services import orders_settle
 from settlement.statistics import SUBSCRIBER
+from settlement.worker import SWITCH_S
 
 ORDERS, RAW_ORDERS, TWIN_ORDERS = 10_000, 2_000, 150
 
 
-def drained(rig: Rig, stock: Stock, orders: int, batch: BatchSize, *, adapts: bool = True) -> Slice:
-    """Let so many orders be due and settle all of them as the worker does, the batch's size adapting."""
+class Settler:
+    """Settles as the worker does, by both hands, the size of its batches adapting."""
+
+    def __init__(self) -> None:
+        self._waits_ms: list[float] = []
+        self.drain = Drain(self._seen)
+
+    def settled(self, rig: Rig, stock: Stock, orders: int) -> Slice:
+        """Let so many orders be due and settle all of them."""
+        self._waits_ms.clear()
+        found = _timed(rig, stock, orders, lambda: self.drain.settled(Event()))
+        return replace(found, waits_ms=list(self._waits_ms))
+
+    def _seen(self, held: HeldClock) -> None:
+        if held.held_s:
+            self._waits_ms.append(held.held_s * 1000)
+
+
+def batched(rig: Rig, stock: Stock, orders: int, limit: int) -> Slice:
+    """Settle in batches of one size by one hand."""
+
+    def work() -> int:
+        return sum(iter(lambda: orders_settle(limit=limit), 0))
+
+    return _timed(rig, stock, orders, work)
+
+
+def _timed(rig: Rig, stock: Stock, orders: int, work: Callable[[], int]) -> Slice:
     stock.orders_open(orders)
-    before, began_s, done = (own_cpu_s(), rig.postgres_cpu_s()), time.perf_counter(), 0
-    waits_ms = []
-    while True:
-        started_s = time.perf_counter()
-        held = HeldClock()
-        settled = orders_settle(limit=batch.limit, held=held)
-        if adapts:
-            batch.observe(settled=settled, held_s=held.held_s or time.perf_counter() - started_s)
-        done += settled
-        if settled == 0:
-            break
-        waits_ms.append(held.held_s * 1000)
+    before, began_s = (own_cpu_s(), rig.postgres_cpu_s()), time.perf_counter()
+    done = work()
     wall_s = time.perf_counter() - began_s
     cpu_s = {"python": own_cpu_s() - before[0], "postgres": rig.postgres_cpu_s() - before[1]}
     assert done == orders, f"{done} of {orders} orders were due"
-    return Slice(done, wall_s, cpu_s, waits_ms)
+    return Slice(done, wall_s, cpu_s)
 
 
 def raw(rig: Rig, stock: Stock) -> Slice:
     """Settle a batch by one statement."""
     stock.orders_open(RAW_ORDERS)
     before, began_s = rig.postgres_cpu_s(), time.perf_counter()
-    found = db.row(SETTLE, {"limit": RAW_ORDERS, "skip": [], "subscribers": [SUBSCRIBER]})
+    found = db.row(SETTLE, {"limit": RAW_ORDERS, "skip": [], "mask": 0, "bits": 0, "subscribers": [SUBSCRIBER]})
     wall_s = time.perf_counter() - began_s
     assert found == (RAW_ORDERS,), found
     return Slice(RAW_ORDERS, wall_s, {"postgres": rig.postgres_cpu_s() - before})
@@ -87,25 +108,28 @@ def looping(rig: Rig) -> Iterator[Loop]:
 def rows(run: Run) -> list[Row]:
     """Measure the three of them."""
     rig, stock, rounds = run.rig, run.stock, run.rounds
-    batch = BatchSize()
+    settler = Settler()
     # As the worker's loop does.
     gc.freeze()
+    sys.setswitchinterval(SWITCH_S)
     raw(rig, stock)
-    drained(rig, stock, RAW_ORDERS, batch)
+    settler.settled(rig, stock, RAW_ORDERS)
     stock.analyze()
     with looping(rig) as loop:
         loop.settled(stock, 20)
         found = interleaved(
             rounds,
             {
-                "ours": lambda: drained(rig, stock, ORDERS, batch),
+                "ours": lambda: settler.settled(rig, stock, ORDERS),
                 "limit": lambda: raw(rig, stock),
                 "twin": lambda: loop.settled(stock, TWIN_ORDERS),
             },
         )
     ours = per_second(found["ours"], "orders")
     waits = sorted(wait for one in found["ours"] for wait in one.waits_ms)
-    size = f"batches of {batch.limit} orders at the end, held {waits[len(waits) // 2]:.0f} ms at the median"
+    limit = settler.drain.hands[0].batch.limit
+    settler.drain.end()
+    size = f"two hands, batches of {limit} orders at the end, held {waits[len(waits) // 2]:.0f} ms at the median"
     note = f"{size}; {_costs(found)}"
     return [
         Row(

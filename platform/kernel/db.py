@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -33,6 +34,43 @@ def run(sql: str, params: Params = ()) -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         return int(cursor.rowcount)
+
+
+class Sent:
+    """A statement that has been sent; what it answers is waited for when it is asked for."""
+
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = cursor
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Wait for all rows of the statement."""
+        return list(self._cursor.fetchall())
+
+    def count(self) -> int:
+        """Return how many rows the statement touched; within :func:`pipelined` it is known after its end only."""
+        return int(self._cursor.rowcount)
+
+
+def send(sql: str, params: Params = ()) -> Sent:
+    """Run a statement; within :func:`pipelined` go on without its answer."""
+    cursor = connection.cursor()
+    cursor.execute(sql, params)
+    return Sent(cursor)
+
+
+@contextmanager
+def pipelined() -> Iterator[None]:
+    """Let the statements that are sent within follow each other without a round trip for each.
+
+    The server works on what was sent while Python prepares what follows; it runs the statements one after the other, as
+    it would without, and after an error none of the rest. That error comes at the next answer that is waited for, at
+    the latest at the end.
+
+    :raises TransactionManagementError: outside a transaction, where a part of it would stay
+    """
+    require_transaction()
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        yield
 
 
 # An array as one text, cast to its type in the statement. The driver looks at each element several times over instead,

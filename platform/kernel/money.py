@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from functools import lru_cache
 
 # Decimal places of each currency a wallet may have (ISO 4217).
 CURRENCY_SCALES = {"USD": 2, "EUR": 2, "GBP": 2}
@@ -45,6 +46,8 @@ def format_minor(amount_minor: int, currency: str) -> str:
     return format_scaled(amount_minor, CURRENCY_SCALES[currency])
 
 
+# Prices and stakes come again and again, in one document and in the next.
+@lru_cache(maxsize=65_536)
 def format_scaled(value: int, scale: int) -> str:
     """Format an integer of 10**-scale units as a decimal text with exactly ``scale`` places."""
     sign, digits = ("-", str(-value)) if value < 0 else ("", str(value))

@@ -131,12 +131,16 @@ _ALWAYS: dict[str, str] = {
         ) THEN 0 ELSE 1 END""",
     "I-06 keys hold book and currency together": """
         SELECT count(*) FROM (VALUES
-            ('ledger_transfer', 'ledger_transfer_debit_place'), ('ledger_transfer', 'ledger_transfer_credit_place'),
-            ('ledger_account', 'ledger_account_stakes_place'), ('trading_order', 'trading_order_wallet_place')
+            ('ledger_account', 'ledger_account_stakes_place'), ('trading_order', 'trading_order_wallet_place'),
+            ('ledger_transfer', 'ledger_transfer_place'), ('ledger_account', 'ledger_account_frozen'),
+            ('ledger_account', 'ledger_account_kept'), ('ledger_account', 'ledger_account_no_truncate')
         ) AS needed(relation, name)
         WHERE NOT EXISTS (
             SELECT FROM pg_constraint WHERE conname = needed.name AND conrelid = to_regclass(needed.relation)
-              AND contype = 'f' AND cardinality(conkey) = 3)""",
+              AND contype = 'f' AND cardinality(conkey) = 3
+        ) AND NOT EXISTS (
+            SELECT FROM pg_trigger WHERE tgname = needed.name AND tgrelid = to_regclass(needed.relation)
+              AND tgenabled <> 'D')""",
     "I-07 transfers are append-only": """
         SELECT count(*) FROM (VALUES
             ('ledger_transfer_append_only'), ('ledger_transfer_no_truncate'), ('ledger_transfer_adjustment_told'),

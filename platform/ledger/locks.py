@@ -15,7 +15,7 @@ def wallets_lock(wallet_ids: Iterable[UUID]) -> None:
     :raises TransactionManagementError: outside a transaction
     """
     db.require_transaction()
-    db.rows(statements.WALLETS_LOCK, {"wallet_ids": db.ids_array(_ordered(wallet_ids))})
+    db.send(statements.WALLETS_LOCK, {"wallet_ids": db.ids_array(_ordered(wallet_ids))})
 
 
 def _ordered(wallet_ids: Iterable[UUID]) -> Collection[UUID]:

@@ -27,6 +27,17 @@ class WalletState:
 
 
 @dataclass(frozen=True, slots=True)
+class WalletPlace:
+    """What never changes of a wallet."""
+
+    wallet_id: UUID
+    owner_id: UUID
+    book: str
+    currency: str
+    stakes_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class WalletRow:
     """A wallet as its owner sees it; money in minor units."""
 
@@ -52,15 +63,25 @@ class StatementRow:
     note: str | None
 
 
+def wallet_places(wallet_ids: Iterable[UUID]) -> dict[UUID, WalletPlace]:
+    """Return where wallets are, by wallet id; no lock is needed for that."""
+    found = db.send(statements.PLACES_READ, {"wallet_ids": _distinct(wallet_ids)}).rows()
+    return {row[0]: WalletPlace(*row) for row in found}
+
+
 def wallet_states(wallet_ids: Iterable[UUID]) -> dict[UUID, WalletState]:
     """Return wallets and their stakes by wallet id, in a snapshot of its own."""
-    found = db.rows(statements.WALLETS_READ, {"wallet_ids": db.ids_array(sorted(set(wallet_ids)))})
+    found = db.rows(statements.WALLETS_READ, {"wallet_ids": _distinct(wallet_ids)})
     return {
         row[0]: WalletState(
             row[0], row[1], row[2], row[3], GuardedBalance(row[4], row[5]), row[6], GuardedBalance(row[7], row[8])
         )
         for row in found
     }
+
+
+def _distinct(ids: Iterable[UUID]) -> str:
+    return db.ids_array({one.int: one for one in ids}.values())
 
 
 def wallets_of(user_id: UUID) -> list[WalletRow]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -30,7 +30,7 @@ from ledger.domain import (
 )
 from ledger.locks import wallets_lock
 from ledger.models import Account, Adjustment
-from ledger.selectors import WalletState, wallet_states
+from ledger.selectors import WalletPlace, WalletState, wallet_states
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,51 @@ def transfers_post(*, wallets: dict[UUID, WalletState], drafts: Sequence[Transfe
     )
     db.run(statements.TRANSFERS_WRITE, _columns(transfers, places) | {"at_ms": at_ms})
     return Posting(wallets, transfers)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedPosting:
+    """Transfers in the form that is sent as soon as their wallets are locked; see :func:`transfers_prepare`."""
+
+    columns: Mapping[str, object]
+    wallet_ids: Sequence[UUID]
+
+    def lock(self) -> None:
+        """Lock the wallets; within a pipeline nothing is waited for.
+
+        :raises TransactionManagementError: outside a transaction
+        """
+        wallets_lock(self.wallet_ids)
+
+    def post(self) -> None:
+        """Post the transfers, the wallets being locked; within a pipeline nothing is waited for.
+
+        An account that would fall below zero is told as an ``IntegrityError``.
+        """
+        db.send(statements.TRANSFERS_POST, self.columns)
+
+
+def transfers_prepare(
+    *, wallets: Mapping[UUID, WalletPlace], drafts: Sequence[TransferDraft], at_ms: int
+) -> PreparedPosting:
+    """Prepare transfers that touch the given wallets, their stakes and the house, before anything is locked.
+
+    They get their numbers and balances in the database, so that wallets are held for no longer than it takes to write.
+
+    :param drafts: transfers of one fact share the reference, which becomes their entry id
+    """
+    columns = {
+        "ids": db.ids_array(uuid7() for _ in drafts),
+        "families": db.words_array(draft.family.value for draft in drafts),
+        "kinds": db.words_array(draft.kind for draft in drafts),
+        "references": db.ids_array(draft.reference for draft in drafts),
+        "debits": db.ids_array(draft.debit for draft in drafts),
+        "credits": db.ids_array(draft.credit for draft in drafts),
+        "amounts": db.numbers_array(draft.amount for draft in drafts),
+        "guarded": db.ids_array(account for one in wallets.values() for account in (one.wallet_id, one.stakes_id)),
+        "at_ms": at_ms,
+    }
+    return PreparedPosting(columns, list(wallets))
 
 
 def _columns(transfers: list[NumberedTransfer], places: dict[UUID, tuple[str, str]]) -> dict[str, object]:

@@ -48,6 +48,26 @@ def balance_draft(
     return EventDraft(user_id, book, "balance.changed", payload_encoded(payload), at_ms)
 
 
+# A payload whose money is filled in later, where the balances are known: by PostgreSQL, or by `payload_filled`.
+OPEN_STAKES = '","open_stakes":"'
+
+
+def payload_begun(*, wallet_id: UUID, book: str) -> str:
+    """Return the JSON of a changed balance up to the money; what follows is the balance."""
+    return f'{{"wallet_id":"{wallet_id}","ledger":"{ledger_of(book)}","balance":"'
+
+
+def payload_end(cause: str) -> str:
+    """Return the JSON after the money."""
+    return f'","cause":"{cause}"}}'
+
+
+def payload_filled(begun: str, *, balance: int, open_stakes: int, currency: str, cause: str) -> bytes:
+    """Return the whole payload that :func:`payload_begun` began; money comes in minor units."""
+    money = format_minor(balance, currency), format_minor(open_stakes, currency)
+    return f"{begun}{OPEN_STAKES.join(money)}{payload_end(cause)}".encode()
+
+
 def connect() -> None:
     """Tell users of what the ledger's own services do to their balances."""
     event_register("balance.changed", BalanceChanged)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ import msgspec
 from django.db import transaction
 
 from kernel.clock import rfc3339
-from kernel.db import ids_array, numbers_array, require_transaction, rows, run, words_array
+from kernel.db import ids_array, numbers_array, require_transaction, rows, run, send, words_array
 from kernel.failpoints import reach
 from realtime import publishing
 from realtime.events import EventDraft
@@ -36,12 +36,26 @@ def event_counter_open(user_id: UUID) -> None:
     )
 
 
-def events_append(drafts: Sequence[EventDraft]) -> list[int]:
+def counters_lock(user_ids: Iterable[UUID]) -> None:
+    """Lock the counters of users in the order of their ids; this must be the last lock of the transaction.
+
+    The rows of the counters make the events of one user commit in the order of their numbers, without a hole.
+
+    :raises TransactionManagementError: outside a transaction
+    """
+    require_transaction()
+    # By whole numbers, which hash and compare many times faster than the ids that they are.
+    users = sorted({user_id.int for user_id in user_ids})
+    # An UPDATE locks rows in the order of its plan; only this statement makes the order ours.
+    send(COUNTERS_LOCK, [ids_array(UUID(int=user) for user in users)])
+
+
+def events_append(drafts: Sequence[EventDraft], *, locked: bool = False) -> list[int]:
     """Store events in the caller's transaction and tell the sockets after its commit.
 
-    The counters are locked in the order of user ids and must be the last lock of the transaction:
-    their rows make the events of one user commit in the order of their numbers, without a hole.
+    Their counters are the last lock of the transaction; see :func:`counters_lock`.
 
+    :param locked: the counters are locked already
     :return: the number of each draft, in the order given
     :raises TransactionManagementError: outside a transaction
     :raises LookupError: when a user has no counter
@@ -49,7 +63,12 @@ def events_append(drafts: Sequence[EventDraft]) -> list[int]:
     require_transaction()
     if not drafts:
         return []
-    seqs = _numbered(drafts)
+    amounts = Counter([draft.user_id.int for draft in drafts])
+    if len(amounts) > 1 and not locked:
+        counters_lock(draft.user_id for draft in drafts)
+    users = [UUID(int=user) for user in sorted(amounts)]
+    raised = rows(COUNTERS_RAISE, [ids_array(users), numbers_array(amounts[user.int] for user in users)])
+    seqs = events_numbered([draft.user_id for draft in drafts], {user: seq - amounts[user.int] for user, seq in raised})
     run(
         EVENTS_INSERT,
         {
@@ -62,8 +81,33 @@ def events_append(drafts: Sequence[EventDraft]) -> list[int]:
             "at_ms": numbers_array(draft.at_ms for draft in drafts),
         },
     )
-    transaction.on_commit(lambda: publishing.events_publish(list(zip(seqs, drafts, strict=True))))
+    events_told_on_commit(lambda: list(zip(seqs, drafts, strict=True)))
     return seqs
+
+
+def events_numbered(user_ids: Sequence[UUID], before: Mapping[UUID, int]) -> list[int]:
+    """Return the number of each of several users' events, in the order given.
+
+    :param before: each user's newest number before these events
+    :raises LookupError: when a user has no counter
+    """
+    following = {user.int: seq for user, seq in before.items()}
+    numbers = []
+    for user_id in user_ids:
+        user = user_id.int
+        if user not in following:
+            raise LookupError(f"no event counter for {user_id}")
+        following[user] += 1
+        numbers.append(following[user])
+    return numbers
+
+
+def events_told_on_commit(numbered: Callable[[], Sequence[tuple[int, EventDraft]]]) -> None:
+    """Tell the sockets, after commit, of events that are stored.
+
+    :param numbered: returns the events with their numbers; called after the commit, when nobody waits for locks
+    """
+    transaction.on_commit(lambda: publishing.events_publish(numbered()))
 
 
 def events_publish_on_commit(user_id: UUID, first_seq: int, drafts: Sequence[EventDraft]) -> None:
@@ -102,27 +146,6 @@ def events_expire(*, before_ms: int) -> int:
     deleted = run(EVENTS_DELETE, [users])
     reach("events.deleted")
     return deleted
-
-
-def _numbered(drafts: Sequence[EventDraft]) -> list[int]:
-    # By whole numbers, which hash and compare many times faster than the ids that they are.
-    numbers = [draft.user_id.int for draft in drafts]
-    amounts = Counter(numbers)
-    users = [UUID(int=number) for number in sorted(amounts)]
-    if len(users) > 1:
-        # An UPDATE locks rows in the order of its plan; only this statement makes the order ours.
-        rows(COUNTERS_LOCK, [ids_array(users)])
-    raised = [ids_array(users), numbers_array(amounts[user.int] for user in users)]
-    newest = {user.int: seq for user, seq in rows(COUNTERS_RAISE, raised)}
-    missing = [user for user in users if user.int not in newest]
-    if missing:
-        raise LookupError(f"no event counter for {missing[0]}")
-    following = {number: newest[number] - amount for number, amount in amounts.items()}
-    seqs = []
-    for number in numbers:
-        following[number] += 1
-        seqs.append(following[number])
-    return seqs
 
 
 def _subject(payload: object) -> Any:

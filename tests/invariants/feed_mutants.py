@@ -14,13 +14,13 @@ from quotes.admission import heartbeats_record
 from realtime import services as event_services
 from realtime import statements as event_statements
 from settlement import services, statistics
-from tests.invariants.mutant import Mutant, replaced
+from tests.invariants.mutant import Mutant, Patch, replaced
 from tests.invariants.scenario import Scenario
 from tests.market import market_open, settle_due
 from trading import limits
 
 _untimely = quotes_domain._untimely
-_settled_events = services._settled_events
+_told = services._told
 _draft = limits._draft
 
 
@@ -62,13 +62,13 @@ def _anything_near(price: int, level: int, settings: Any) -> bool:
     return True
 
 
-def _without(kind: str) -> Any:
+def _forgotten(kind: str) -> tuple[Patch, ...]:
     """Return a writer of events that forgets one kind."""
 
     def kept(*args: Any) -> Any:
-        return [draft for draft in _settled_events(*args) if draft.type != kind]
+        return [event for event in _told(*args) if event.type != kind]
 
-    return kept
+    return ((services, "_told", kept),)
 
 
 def _renamed(user_id: Any, kind: str, payload: Any, now_ms: int) -> Any:
@@ -139,12 +139,12 @@ FEED_MUTANTS = (
     Mutant(
         "I-29 each order",
         "the event of a settlement is published and not stored",
-        ((services, "_settled_events", _without("order.settled")),),
+        _forgotten("order.settled"),
     ),
     Mutant(
         "I-29 each movement",
         "the balance after a settlement is not told",
-        ((services, "_settled_events", _without("balance.changed")),),
+        _forgotten("balance.changed"),
     ),
     Mutant("I-29 each ban", "nobody tells of a ban", ((accounts_services, "on_user_banned", []),)),
     Mutant("I-29 each ban", "a change of limits is told by another name", ((limits, "_draft", _renamed),)),

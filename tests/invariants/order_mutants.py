@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from kernel import db
 from ledger.domain import AccountKind, Family, TransferDraft, house_account_id
-from ledger.selectors import WalletState
+from ledger.selectors import WalletPlace
 from quotes import calendar, hours
 from quotes.calendar import DAY_MS, Session
 from quotes.hours import Hours
@@ -38,11 +38,11 @@ _outcome = domain.outcome
 # --- what a result moves ---------------------------------------------------------------------------
 
 
-def _profit_skipped(settled: SettledOrder, wallet: WalletState) -> list[TransferDraft]:
+def _profit_skipped(settled: SettledOrder, wallet: WalletPlace) -> list[TransferDraft]:
     return _transfers_of(settled, wallet)[:1]
 
 
-def _won_and_lost(settled: SettledOrder, wallet: WalletState) -> list[TransferDraft]:
+def _won_and_lost(settled: SettledOrder, wallet: WalletPlace) -> list[TransferDraft]:
     drafts = _transfers_of(settled, wallet)
     if settled.outcome.state is OrderState.LOST:
         order = settled.order
@@ -55,7 +55,7 @@ def _paid_to_the_other(scenario: Scenario) -> None:
     """Pay the profit of one client's wins to another client of the same batch."""
     others = {scenario.ann.wallets[book]: scenario.bob.wallets[book] for book in ("demo", "real")}
 
-    def paid(settled: SettledOrder, wallet: WalletState) -> list[TransferDraft]:
+    def paid(settled: SettledOrder, wallet: WalletPlace) -> list[TransferDraft]:
         return [
             replace(draft, credit=others.get(draft.credit, draft.credit))
             if draft.family is Family.ORDER_PROFIT and settled.order.row["symbol"] == "EURUSD"

@@ -65,9 +65,51 @@ def test_the_transfer_that_the_attacks_vary_is_accepted() -> None:
     ],
 )
 def test_no_transfer_crosses_books_or_currencies(changes: dict[str, Any], constraint: str) -> None:
-    """I-06: composite foreign keys make a transfer across books or currencies impossible."""
+    """I-06: the database refuses a transfer across books or currencies, whoever writes it."""
     with _refused(constraint):
         _transfer(**changes)
+
+
+def test_one_misplaced_transfer_refuses_its_whole_statement() -> None:
+    """I-06: places are checked over all rows of an INSERT, not over the first."""
+    house = house_account_id("demo", "USD", AccountKind.HOUSE, 0)
+    common = {"family": Family.ORDER_STAKE, "kind": "stake", "amount": 1, "book": "demo", "currency": "USD", "at_ms": 1}
+    stray = house_account_id("real", "USD", AccountKind.HOUSE, 1)
+    credits = [house_account_id("demo", "USD", AccountKind.GRANT)] * 300 + [stray]
+    with _refused("ledger_transfer_credit_place"):
+        Transfer.objects.bulk_create(
+            Transfer(entry_id=uuid7(), reference=uuid7(), debit_account_id=house, credit_account_id=credit, **common)
+            for credit in credits
+        )
+    assert not Transfer.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "book = 'real'",
+        "currency = 'EUR'",
+        "id = gen_random_uuid()",
+        "kind = 'bonus'",
+        "owner_id = (SELECT owner_id FROM ledger_account WHERE owner_id <> a.owner_id LIMIT 1)",
+        "opened_at_ms = opened_at_ms + 1",
+    ],
+)
+def test_an_account_keeps_its_place(change: str) -> None:
+    """I-06: what was checked when a transfer was written stays true: accounts do not move (ADR 0036)."""
+    trader = trader_open()
+    trader_open()
+    with _refused("keeps its owner, place and kind"), connection.cursor() as cursor:
+        cursor.execute(f"UPDATE ledger_account AS a SET {change} WHERE id = %s", [trader.wallets["demo"]])
+
+
+def test_no_account_is_deleted() -> None:
+    """I-06, I-07: not even one that nothing names."""
+    unused = house_account_id("real", "GBP", AccountKind.HOUSE, 3)
+    with _refused("never deleted"), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM ledger_account WHERE id = %s", [unused])
+    with _refused("append-only"), connection.cursor() as cursor:
+        cursor.execute("TRUNCATE ledger_account CASCADE")
 
 
 def test_a_users_demo_money_cannot_reach_the_real_wallet() -> None:
@@ -139,17 +181,41 @@ def test_an_entry_number_is_used_once() -> None:
         ({"balance": -1}, "ledger_account_guarded"),
         ({"balance": None}, "ledger_account_guarded"),
         ({"entry_no": -1}, "ledger_account_guarded"),
-        ({"kind": AccountKind.HOUSE}, "ledger_account_guarded"),
-        ({"kind": AccountKind.STAKES}, "ledger_account_stakes_have_wallet"),
-        ({"book": "real"}, "ledger_account_one_wallet|ledger_account_stakes_place"),
-        ({"currency": "EUR"}, "_place"),
     ],
 )
-def test_an_account_keeps_its_floor_and_its_place(changes: dict[str, Any], constraint: str) -> None:
-    """I-04: a balance below zero cannot be stored, nor an account that belongs nowhere."""
+def test_an_account_keeps_its_floor(changes: dict[str, Any], constraint: str) -> None:
+    """I-04: a balance below zero cannot be stored."""
     trader = trader_open()
     with _refused(constraint):
         Account.objects.filter(pk=trader.wallets["demo"]).update(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "constraint"),
+    [
+        ({"kind": AccountKind.HOUSE}, "ledger_account_guarded"),
+        ({"kind": AccountKind.STAKES}, "ledger_account_stakes_have_wallet"),
+        ({"book": "real"}, "ledger_account_one_wallet"),
+    ],
+)
+def test_no_account_belongs_nowhere(changes: dict[str, Any], constraint: str) -> None:
+    """I-04, I-06: an account of a user has its kind, and its one place."""
+    with _refused(constraint):
+        _account(trader_open(), **changes)
+
+
+@pytest.mark.parametrize("place", [{"book": "real"}, {"currency": "GBP"}])
+def test_stakes_are_where_their_wallet_is(place: dict[str, Any]) -> None:
+    """I-06: the account of a wallet's stakes has the wallet's book and currency."""
+    trader = trader_open()
+    wallet = _account(trader, currency="EUR")
+    with _refused("ledger_account_stakes_place"):
+        _account(trader, kind=AccountKind.STAKES, wallet=wallet, **({"currency": "EUR"} | place))
+
+
+def _account(trader: Trader, **columns: Any) -> Account:
+    common = {"book": "demo", "currency": "USD", "kind": AccountKind.WALLET, "balance": 0, "entry_no": 0}
+    return Account.objects.create(owner_id=trader.user.pk, opened_at_ms=1, **(common | columns))
 
 
 def test_an_account_of_the_house_keeps_no_balance() -> None:
@@ -183,7 +249,7 @@ def trader() -> Trader:
 def test_transfers_are_append_only_even_for_their_owner(trader: Trader, attack: str) -> None:
     """I-07: UPDATE, DELETE, TRUNCATE and their disguises are refused by trigger."""
     before = list(Transfer.objects.values_list())
-    with _refused("append-only|foreign key", DatabaseError), connection.cursor() as cursor:
+    with _refused("append-only|never deleted", DatabaseError), connection.cursor() as cursor:
         cursor.execute(attack)
     assert list(Transfer.objects.values_list()) == before
     assert violations() == {}

@@ -25,6 +25,7 @@ from tests.plans.plans import Plan, plan_of
 from trading import statements as trading_statements
 from trading.models import Order
 from trading.selectors import OrderFilter, orders_of
+from trading.statistics import GROUPED, LOSING_RUN, ORDERS_MAX, Asked
 
 # One worker fills the database once.
 pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("plans")]
@@ -89,12 +90,16 @@ HOT = [
     ),
     Hot("entry claim", settlement_statements.ENTRY_CLAIM, (("trading_order_open_waiting",), ("quotes_tick_seq",))),
     Hot("wallets lock", ledger_statements.WALLETS_LOCK, (ACCOUNT,)),
-    Hot("wallets read", ledger_statements.WALLETS_READ, (ACCOUNT, ("ledger_account_wallet_id_key",))),
-    Hot("balances write", ledger_statements.BALANCES_WRITE, (ACCOUNT,)),
-    Hot("orders write", settlement_statements.ORDERS_WRITE, (("trading_order_pkey",),)),
+    Hot("places read", ledger_statements.PLACES_READ, (ACCOUNT, ("ledger_account_wallet_id_key",))),
+    Hot("transfers post", ledger_statements.TRANSFERS_POST, (ACCOUNT,)),
+    Hot("orders write", settlement_statements.ORDERS_WRITE, (("trading_order_pkey",), ACCOUNT)),
     Hot("open orders delete", settlement_statements.OPEN_DELETE, (("trading_order_open_pkey",),)),
     Hot("counters lock", events_statements.COUNTERS_LOCK, (("realtime_event_counter_pkey",),)),
-    Hot("counters raise", events_statements.COUNTERS_RAISE, (("realtime_event_counter_pkey",),)),
+    Hot(
+        "ends tell",
+        settlement_statements.ENDS_TELL,
+        (ACCOUNT, ("ledger_account_wallet_id_key",), ("realtime_event_counter_pkey",)),
+    ),
     Hot("heads lock", quotes_statements.HEADS_LOCK, (("quotes_symbol_head_pkey",),)),
     Hot("ticks read", quotes_reads._TICKS, (("quotes_tick_newest",),)),
     Hot("candles read", quotes_reads._CANDLES, (("quotes_candle_pkey",),)),
@@ -172,6 +177,29 @@ def test_the_list_of_orders_without_its_index_is_seen(filled: Filled) -> None:
     _index_drop("trading_order_by_user")
 
     assert "Sort" in {node["Node Type"] for node in plan_of(statement, params).nodes()}
+
+
+@pytest.mark.parametrize("statement", [GROUPED, LOSING_RUN], ids=["grouped", "losing run"])
+def test_statistics_count_the_orders_of_one_client_and_a_time(filled: Filled, statement: str) -> None:
+    """Statistics read a client's orders of the time by their index, however many others there are."""
+    asked = Asked(filled.traders[0].user.pk, "real", filled.now_ms - DAY_MS, filled.now_ms, "UTC")
+    plan = plan_of(statement, asked.params(ORDERS_MAX))
+
+    assert "trading_order_by_user" in plan.indexes, plan.drawn()
+    assert not plan.read_whole & LARGE, plan.drawn()
+
+
+def test_the_entries_of_a_period_and_of_an_order_are_found_by_their_numbers(filled: Filled) -> None:
+    """Neither the beginning of a period nor the entries of one order cost a read of the account's others."""
+    account = filled.traders[0].wallets["real"]
+    first = plan_of(ledger_reads._FIRST_NO, {"account": account, "at_ms": filled.now_ms})
+    of_order = plan_of(
+        ledger_reads._OF_REFERENCE, {"account": account, "reference": account, "families": ["order.stake"]}
+    )
+
+    assert {"ledger_transfer_debit_no", "ledger_transfer_credit_no"} <= first.indexes, first.drawn()
+    assert "ledger_transfer_once" in of_order.indexes, of_order.drawn()
+    assert not (first.read_whole | of_order.read_whole) & LARGE
 
 
 def _orders_listed(filled: Filled, *, second: bool) -> tuple[str, Mapping[str, Any]]:

@@ -86,6 +86,7 @@ def _damaged(*statements: str) -> Iterator[None]:
     """Damage the books as only the owner of the tables could, guards switched off, and undo it all at the end."""
     guards = [
         ("ledger_transfer", "ledger_transfer_append_only"),
+        ("ledger_transfer", "ledger_transfer_place"),
         ("ledger_adjustment", "ledger_adjustment_append_only"),
         ("trading_order", "trading_order_frozen"),
         ("quotes_tick", "quotes_tick_append_only"),
@@ -95,8 +96,6 @@ def _damaged(*statements: str) -> Iterator[None]:
         ("realtime_event_counter", "realtime_event_counter_guard"),
     ]
     constraints = [
-        ("ledger_transfer", "ledger_transfer_debit_place"),
-        ("ledger_transfer", "ledger_transfer_credit_place"),
         ("ledger_transfer", "ledger_transfer_family_book"),
         ("ledger_transfer", "ledger_transfer_once"),
         ("ledger_transfer", "ledger_transfer_debit_no"),

@@ -365,7 +365,7 @@ def test_a_worker_that_dies_in_a_batch_of_entries_leaves_nothing_half_done(monke
     assert violations() == {}
 
 
-def _fail(*_: object) -> None:
+def _fail(*_: object, **__: object) -> None:
     raise ConnectionError("the worker's connection is gone")
 
 

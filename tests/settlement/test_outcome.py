@@ -137,9 +137,9 @@ def test_a_refund_has_only_the_reasons_of_the_rules() -> None:
 
 
 def test_the_batch_grows_while_quick_and_shrinks_when_slow() -> None:
-    """Architecture, Settlement: a batch adapts between 50 and 2,000 to hold its locks about 25 ms."""
+    """Architecture, Settlement: a batch adapts between 25 and 2,000 to hold its locks about 16 ms (ADR 0036)."""
     size = BatchSize()
-    assert size.limit == 250
+    assert size.limit == 100
     for _ in range(10):
         size.observe(settled=size.limit, held_s=0.001)
     assert size.limit == 2_000
@@ -147,6 +147,6 @@ def test_the_batch_grows_while_quick_and_shrinks_when_slow() -> None:
     assert size.limit == 1_000
     for _ in range(10):
         size.observe(settled=size.limit, held_s=10.0)
-    assert size.limit == 50
-    size.observe(settled=49, held_s=0.0001)
-    assert size.limit == 50
+    assert size.limit == 25
+    size.observe(settled=24, held_s=0.0001)
+    assert size.limit == 25

@@ -68,7 +68,7 @@ def test_a_worker_that_dies_in_a_batch_leaves_nothing_half_done(monkeypatch: pyt
     market = market_open()
     _placed(market, traders=3, orders=9)
     with monkeypatch.context() as patched:
-        patched.setattr("settlement.services.events_append", _fail)
+        patched.setattr("settlement.services.events_numbered", _fail)
         with pytest.raises(ConnectionError):
             orders_settle(limit=100)
     assert Order.objects.filter(state="open").count() == 9
@@ -77,7 +77,7 @@ def test_a_worker_that_dies_in_a_batch_leaves_nothing_half_done(monkeypatch: pyt
     assert violations() == {}
 
 
-def _fail(*_: object) -> None:
+def _fail(*_: object, **__: object) -> None:
     raise ConnectionError("the worker's connection is gone")
 
 

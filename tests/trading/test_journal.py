@@ -184,7 +184,7 @@ def test_no_rule_and_no_settlement_names_the_journal() -> None:
         "journal.py",
         "journal_api.py",
         "models.py",
-        "0007_journal.py",
+        "0008_journal.py",
         "statistics.py",
         "statistics_api.py",
         "urls.py",

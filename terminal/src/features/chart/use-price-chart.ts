@@ -130,10 +130,26 @@ export function usePriceChart(element: Ref<HTMLElement | null>, ask: ChartAsk) {
   return { data, chart, phase, live, end, version, late, orders: marks.orders, retry: begin, older, goLive };
 }
 
+const KEPT_MOST = 2000;
+
+/** The axes ask for the same few words with every frame, so what was written is kept; a change of language or zone opens the chart anew. */
+function kept<T extends number | string>(write: (value: T) => string): (value: T) => string {
+  const known = new Map<T, string>();
+  return (value) => {
+    const found = known.get(value);
+    if (found !== undefined) return found;
+    if (known.size >= KEPT_MOST) known.clear();
+    const made = write(value);
+    known.set(value, made);
+    return made;
+  };
+}
+
 type Translate = (key: string) => string;
 
 /** How a chart is drawn: its scale, colours, words and figures. */
 function lookOf(data: ChartData, { symbol, plot, kind, compact }: ChartAsk, t: Translate, texts: ChartTexts): Omit<ChartOptions, "onNearStart" | "onLive" | "onMarks"> {
+  const axis = { day: kept(texts.day), minute: kept((atMs: number) => texts.clock(atMs).slice(0, 5)), second: kept(texts.clock) };
   return {
     scale: symbol.price_scale,
     widthMs: data.widthMs,
@@ -145,10 +161,10 @@ function lookOf(data: ChartData, { symbol, plot, kind, compact }: ChartAsk, t: T
       winsAbove: t("chart.winsAbove"), winsBelow: t("chart.winsBelow"), losesAbove: t("chart.losesAbove"), losesBelow: t("chart.losesBelow"),
       entry: t("chart.entry"), breakEven: t("chart.breakEven"), waiting: t("chart.waiting"), noTicks: t("chart.noTicks"),
     },
-    priceText: (price) => texts.price(price.toFixed(symbol.price_scale)),
-    figureText: texts.amount,
-    timeText: (atMs) => `${texts.day(atMs)} ${data.widthMs === 0 ? texts.clockMs(atMs) : texts.clock(atMs)}`,
-    axisText: (atMs, part) => (part === "day" ? texts.day(atMs) : part === "minute" ? texts.clock(atMs).slice(0, 5) : texts.clock(atMs)),
+    priceText: kept((price: number) => texts.price(price.toFixed(symbol.price_scale))),
+    figureText: kept(texts.amount),
+    timeText: kept((atMs: number) => `${texts.day(atMs)} ${data.widthMs === 0 ? texts.clockMs(atMs) : texts.clock(atMs)}`),
+    axisText: (atMs, part) => axis[part](atMs),
     positionOf: (atMs) => data.timeline.positionOf(atMs),
   };
 }

@@ -14,7 +14,7 @@ NO_TAGS = "ALTER TABLE trading_journal_entry DROP CONSTRAINT trading_journal_tag
 
 
 class Migration(migrations.Migration):
-    dependencies = [("trading", "0006_execution")]
+    dependencies = [("trading", "0007_frozen_by_condition")]
 
     operations = [
         migrations.CreateModel(
