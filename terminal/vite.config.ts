@@ -8,6 +8,8 @@ const backend = process.env["BACKEND_URL"] ?? "http://127.0.0.1:8000";
 export default defineConfig(({ command }) => ({
   base: command === "build" ? "/static/terminal/" : "/",
   plugins: [vue(), tailwindcss()],
+  // What the terminal does not use of its libraries stays out of what every visit loads.
+  define: { __VUE_OPTIONS_API__: false, __VUE_I18N_LEGACY_API__: false, __VUE_I18N_FULL_INSTALL__: false, __INTLIFY_PROD_DEVTOOLS__: false },
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
   build: {
     outDir: "dist",

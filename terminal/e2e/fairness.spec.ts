@@ -28,13 +28,17 @@ test("a trader checks an own result in the browser, and a changed receipt fails"
   await expect(report.locator("[data-step=signature]")).toHaveAttribute("data-outcome", "failed");
 });
 
-test("the evidence is open to whoever has no account, on a phone too", async ({ page }) => {
-  await page.setViewportSize({ width: 390, height: 844 });
-  await page.goto("/log-in");
-  await page.getByRole("link", { name: "See the evidence and check a result" }).click();
-  await expect(page.getByRole("heading", { name: "Fairness", level: 1 })).toBeVisible();
-  await expect(page.getByText("Drop a receipt here")).toBeVisible();
-  await page.locator("[data-rule=settlement_last_tick_1] summary").click();
-  await expect(page.locator("[data-rule=settlement_last_tick_1]")).toContainText("An order is due when its symbol's watermark has reached");
-  expect(await page.evaluate(() => document.querySelector(".body")?.scrollWidth ?? 9999)).toBeLessThanOrEqual(390);
+test.describe("without an account", () => {
+  test.use({ trader: "nobody" });
+
+  test("the evidence is open to whoever has no account, on a phone too", async ({ page }) => {
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.goto("/log-in");
+    await page.getByRole("link", { name: "See the evidence and check a result" }).click();
+    await expect(page.getByRole("heading", { name: "Fairness", level: 1 })).toBeVisible();
+    await expect(page.getByText("Drop a receipt here")).toBeVisible();
+    await page.locator("[data-rule=settlement_last_tick_1] summary").click();
+    await expect(page.locator("[data-rule=settlement_last_tick_1]")).toContainText("An order is due when its symbol's watermark has reached");
+    expect(await page.evaluate(() => document.querySelector(".body")?.scrollWidth ?? 9999)).toBeLessThanOrEqual(390);
+  });
 });

@@ -109,3 +109,9 @@ export async function settledRow(page: Page, id: string): Promise<Locator> {
   await expect(row).toBeVisible({ timeout: 40_000 });
   return row;
 }
+
+/** What a settled row says was gained or lost: its last amount. */
+export async function profitOf(row: Locator): Promise<bigint> {
+  const amounts = (await row.innerText()).match(/[+\u2212-]?[\d,]+\.\d\d(?!\d)/g);
+  return minorOf(amounts?.at(-1) ?? "");
+}

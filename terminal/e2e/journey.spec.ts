@@ -1,4 +1,4 @@
-import { balanceOf, buy, expect, enter, minorOf, test } from "./fixtures";
+import { balanceOf, buy, expect, enter, profitOf, test } from "./fixtures";
 
 const STAKE = 1000n;
 
@@ -23,7 +23,7 @@ test("a trader buys up on demo and sees it settle without a reload", async ({ pa
   await expect(settled).toBeVisible({ timeout: 30_000 });
   await expect(settled.locator("[data-result]")).toHaveText(/^(Won|Lost|Tied|Refunded)$/);
   await expect(open).toHaveCount(0);
-  const profit = minorOf(await settled.locator("td").last().innerText());
+  const profit = await profitOf(settled);
   await expect.poll(() => balanceOf(page)).toBe(before + profit);
   expect(await page.evaluate(() => document.body.dataset["marker"])).toBe("same page");
 });
@@ -47,7 +47,7 @@ test("a lost connection is told, and nothing that happened meanwhile is lost", a
   await expect(page.locator("[data-connection=live]")).toBeVisible({ timeout: 30_000 });
   const settled = page.locator(`[data-testid=recent-order][data-order='${id}']`);
   await expect(settled).toBeVisible({ timeout: 30_000 });
-  const profit = minorOf(await settled.locator("td").last().innerText());
+  const profit = await profitOf(settled);
   await expect.poll(() => balanceOf(page)).toBe(before + profit);
   await expect(page.getByTestId("buy-up")).toBeEnabled();
 });

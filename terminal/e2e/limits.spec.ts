@@ -1,8 +1,12 @@
 import { enter, expect, test } from "./fixtures";
+import { sessionOf } from "./people";
+import { manage } from "./platform";
 
 test.use({ trader: "limits" });
 
 test("a limit holds at once, a tighter one too, and a looser one waits", async ({ page }) => {
+  const { email } = await (await sessionOf("limits")).get<{ email: string }>("/api/v1/me");
+  manage("adjust", "--user", email, "--ledger", "real", "--amount", "60.00", "--reason", "Journey of limits");
   await page.goto("/limits");
   const set = async (button: RegExp, amount: string, save: string): Promise<void> => {
     await page.getByRole("button", { name: button }).click();

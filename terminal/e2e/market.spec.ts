@@ -1,4 +1,4 @@
-import { balanceOf, buy, chooseAsset, enter, expect, minorOf, press, settledRow, test } from "./fixtures";
+import { balanceOf, buy, chooseAsset, enter, expect, press, profitOf, settledRow, test } from "./fixtures";
 import { manage, offerScripted, playScript, scriptLines, untilOpen } from "./platform";
 import { sessionOf } from "./people";
 
@@ -36,7 +36,7 @@ test("a tie gives the stake back, and so does a feed that fell silent: neither i
     const tied = await buy(page, "up", "10.00");
     const row = await settledRow(page, tied);
     await expect(row.locator("[data-result=tied]")).toHaveText(/Tied/);
-    expect(minorOf(await row.innerText().then((text) => /0[.,]00/.exec(text)?.[0] ?? ""))).toBe(0n);
+    expect(await profitOf(row)).toBe(0n);
     await expect.poll(() => balanceOf(page)).toBe(before);
 
     const refunded = await press(page, "down");

@@ -11,6 +11,15 @@ async function fairnessPage(): Promise<RouteComponent> {
   return page.default;
 }
 
+type PageModule = Promise<{ default: RouteComponent }>;
+
+/** A page that speaks with the words of the account's pages. */
+const withAccountWords = (bring: () => PageModule) => async (): Promise<RouteComponent> => {
+  const [page, { bringAccountWords }] = await Promise.all([bring(), import("./features/security/words")]);
+  await bringAccountWords();
+  return page.default;
+};
+
 async function galleryPage(): Promise<RouteComponent> {
   const [page] = await Promise.all([
     import("./design/gallery/GalleryPage.vue"),
@@ -34,9 +43,9 @@ const routes: RouteRecordRaw[] = [
       { path: "orders/:id", name: "order", component: orderPage },
       { path: "tournaments", name: "tournaments", component: () => import("./features/tournaments/TournamentsPage.vue") },
       { path: "wallet", name: "wallet", component: () => import("./features/wallet/WalletPage.vue") },
-      { path: "limits", name: "limits", component: () => import("./features/limits/LimitsPage.vue") },
-      { path: "security", name: "security", component: () => import("./features/security/SecurityPage.vue") },
-      { path: "developer", name: "developer", component: () => import("./features/developer/DeveloperPage.vue") },
+      { path: "limits", name: "limits", component: withAccountWords(() => import("./features/limits/LimitsPage.vue")) },
+      { path: "security", name: "security", component: withAccountWords(() => import("./features/security/SecurityPage.vue")) },
+      { path: "developer", name: "developer", component: withAccountWords(() => import("./features/developer/DeveloperPage.vue")) },
       { path: "help", name: "help", component: () => import("./features/help/HelpPage.vue") },
     ],
   },
@@ -45,9 +54,9 @@ const routes: RouteRecordRaw[] = [
     component: () => import("./features/auth/AuthLayout.vue"),
     meta: { public: true },
     children: [
-      { path: "log-in", name: "log-in", component: () => import("./features/auth/LogInPage.vue") },
+      { path: "log-in", name: "log-in", component: withAccountWords(() => import("./features/auth/LogInPage.vue")) },
       { path: "sign-up", name: "sign-up", component: () => import("./features/auth/SignUpPage.vue") },
-      { path: "code", name: "code", component: () => import("./features/auth/CodePage.vue") },
+      { path: "code", name: "code", component: withAccountWords(() => import("./features/auth/CodePage.vue")) },
     ],
   },
   { path: "/fairness", name: "fairness", component: fairnessPage, meta: { public: true, everybody: true } },

@@ -3,10 +3,13 @@ import { createPinia, setActivePinia } from "pinia";
 import { i18n, setLocale } from "@/i18n";
 import { fairness } from "@/i18n/en/fairness";
 import { fairnessMore } from "@/i18n/en/fairness_more";
+import { developer } from "@/i18n/en/developer";
+import { limits } from "@/i18n/en/limits";
+import { security } from "@/i18n/en/security";
 import { verify } from "@/i18n/en/verify";
 
 await setLocale("en");
-i18n.global.mergeLocaleMessage("en", { fairness: { ...fairness, ...fairnessMore, verify } });
+i18n.global.mergeLocaleMessage("en", { fairness: { ...fairness, ...fairnessMore, verify }, ...limits, ...security, ...developer });
 
 beforeEach(() => {
   localStorage.clear();

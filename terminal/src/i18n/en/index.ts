@@ -1,12 +1,9 @@
 import { auth } from "./auth";
 import { chart } from "./chart";
-import { developer } from "./developer";
 import { faults } from "./faults";
 import { help } from "./help";
 import { history } from "./history";
-import { limits } from "./limits";
 import { orders } from "./orders";
-import { security } from "./security";
 import { shell } from "./shell";
 import { symbols } from "./symbols";
 import { ticket } from "./ticket";
@@ -22,9 +19,6 @@ export const en = {
   ...orders,
   ...history,
   ...wallet,
-  ...developer,
-  ...limits,
-  ...security,
   ...faults,
   ...tournaments,
   ...help,
