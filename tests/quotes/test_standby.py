@@ -36,7 +36,9 @@ def _cut_off(_: Running) -> None:
     """End the session that holds the feed's lock, as the server's administrator or a broken network does."""
     ended = db.rows(
         "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s"
-        " AND objid::bigint = (hashtext('feed:simulator')::bigint & 4294967295) AND granted",
+        " AND objid::bigint = (hashtext('feed:simulator')::bigint & 4294967295) AND granted"
+        # The view shows the locks of all databases of the server, among them another test worker's.
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
         [LOCK_CLASS],
     )
     assert ended == [(True,)]
