@@ -1,15 +1,54 @@
-"""How many orders one settlement batch takes."""
+"""Which orders one settlement batch takes, and how many."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from uuid import UUID
 
-LIMIT_START, LIMIT_MIN, LIMIT_MAX = 100, 25, 2_000
+# Below the least, what a batch costs by itself outweighs what traders gain by its being short.
+LIMIT_START, LIMIT_MIN, LIMIT_MAX = 100, 64, 2_000
 # A batch holds its wallets' locks about this long, so that traders in it do not stall.
-HELD_TARGET_S = 0.016
+HELD_TARGET_S = 0.006
+
+
+class Plan:
+    """What is to be decided, wallet by wallet; hands take their batches from it, on any thread.
+
+    A batch has all orders of few wallets rather than a few of many: few traders wait for it, none for two batches at
+    once, and what is done for each wallet is done once.
+
+    :param wallets: each wallet's orders, in the order in which they are to be taken
+    """
+
+    def __init__(self, wallets: Iterable[list[UUID]]) -> None:
+        self._wallets = deque(wallets)
+        self._alone: list[UUID] = []
+        self._lock = Lock()
+        self.orders = sum(map(len, self._wallets))
+
+    def batch(self, limit: int) -> list[UUID]:
+        """Take about ``limit`` orders, and never more; none when nothing is left."""
+        taken: list[UUID] = []
+        with self._lock:
+            if self._alone:
+                return [self._alone.pop()]
+            while self._wallets and len(taken) + len(self._wallets[0]) <= limit:
+                taken += self._wallets.popleft()
+            if self._wallets and not taken:
+                # More than a batch in one wallet: the rest comes last, when the other hand is not at it any more.
+                orders = self._wallets.popleft()
+                self._wallets.append(orders[limit:])
+                taken = orders[:limit]
+        return taken
+
+    def one_by_one(self, orders: Sequence[UUID]) -> None:
+        """Have orders that failed together taken again, each as a batch of its own."""
+        with self._lock:
+            self._alone += reversed(orders)
 
 
 @dataclass(slots=True)
@@ -40,9 +79,9 @@ class BatchSize:
 
     def observe(self, *, settled: int, held_s: float) -> None:
         """Learn from a batch of ``settled`` orders that took ``held_s`` seconds; a small one tells nothing."""
-        if settled < self.limit:
+        if settled < self.limit / 2:
             return
-        wanted = self.limit * HELD_TARGET_S / max(held_s, 1e-6)
+        wanted = settled * HELD_TARGET_S / max(held_s, 1e-6)
         # At most doubled or halved at once: one slow flush says little about the next.
         bounded = min(max(wanted, self.limit / 2), self.limit * 2)
         self.limit = int(min(max(bounded, LIMIT_MIN), LIMIT_MAX))
@@ -53,21 +92,17 @@ SET_ASIDE_S = 30.0
 
 
 class SetAside:
-    """Finds the order that makes a batch fail, and keeps it out of the way of the others.
+    """Orders that failed by themselves, kept out of the way of the others for a while.
 
-    After a failure as many orders as the batch had are settled one by one; the one that fails alone is set aside for a
-    while. It stays open, counts as late (I-19), and is settled by the same rule once its cause is mended.
-
-    :param until_s: the orders set aside with the instant of their next try; several of these may share it
+    They stay open, count as late (I-19), and are settled by the same rule once their cause is mended.
     """
 
-    def __init__(self, until_s: dict[UUID, float] | None = None) -> None:
-        self._one_by_one = 0
-        self._until_s = {} if until_s is None else until_s
+    def __init__(self) -> None:
+        self._until_s: dict[UUID, float] = {}
 
-    def limit(self, limit: int) -> int:
-        """Return how many orders to take now."""
-        return 1 if self._one_by_one else limit
+    def add(self, order: UUID, now_s: float) -> None:
+        """Leave an order alone from now on."""
+        self._until_s[order] = now_s + SET_ASIDE_S
 
     def orders(self, now_s: float) -> list[UUID]:
         """Return the orders to leave alone now; those whose time is over are tried again."""
@@ -75,15 +110,3 @@ class SetAside:
             if until_s <= now_s:
                 self._until_s.pop(order, None)
         return list(self._until_s)
-
-    def failed(self, orders: Sequence[UUID], now_s: float) -> None:
-        """Learn from a failed batch."""
-        if len(orders) == 1:
-            self._until_s[orders[0]] = now_s + SET_ASIDE_S
-            self._one_by_one = max(0, self._one_by_one - 1)
-        else:
-            self._one_by_one = len(orders)
-
-    def settled(self, count: int) -> None:
-        """Learn from a batch that went well."""
-        self._one_by_one = max(0, self._one_by_one - count) if count else 0

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from settlement.domain import EntryTerms, Evidence, Outcome, Terms, Tick
 from settlement.statements import ORDER_COLUMNS
@@ -16,8 +17,7 @@ _NAMES = tuple(name.strip().removeprefix("o.") for name in ORDER_COLUMNS.split("
 ORDER_WIDTH = len(_NAMES)
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimedOrder:
+class ClaimedOrder(msgspec.Struct, frozen=True, gc=False):
     """An order as its row was read; ``row`` has the columns of ``statements.ORDER_COLUMNS`` by name."""
 
     row: Mapping[str, Any]
@@ -82,8 +82,7 @@ class ClaimedOrder:
         return ClaimedOrder({**self.row, **opening, "open_price": tick.price}, self.now_ms)
 
 
-@dataclass(frozen=True, slots=True)
-class SettledOrder:
+class SettledOrder(msgspec.Struct, frozen=True, gc=False):
     """A claimed order with what was decided."""
 
     order: ClaimedOrder

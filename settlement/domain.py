@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from trading.domain import TRIMMED_MEAN, Direction, OrderState, price_drifted, profit_of_win
 
@@ -22,8 +23,7 @@ class Refund(StrEnum):
     REVISION = "revision"
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(msgspec.Struct, frozen=True, gc=False):
     """One admitted tick."""
 
     seq: int
@@ -32,8 +32,7 @@ class Tick:
     revision: int
 
 
-@dataclass(frozen=True, slots=True)
-class EntryTerms:
+class EntryTerms(msgspec.Struct, frozen=True, gc=False):
     """What ``next_tick/1`` froze at acceptance: the tick after ``after_seq`` opens the order if it comes in time."""
 
     after_seq: int
@@ -44,16 +43,14 @@ class EntryTerms:
     max_price_drift: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """How an order entered: with an opening tick, or not at all and why."""
 
     tick: Tick | None
     refund: Refund | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(msgspec.Struct, frozen=True, gc=False):
     """What an order froze at acceptance and entry; instants in Unix milliseconds, prices scaled integers."""
 
     direction: Direction
@@ -66,8 +63,7 @@ class Terms:
     settlement_rule: str = "last_tick/1"
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(msgspec.Struct, frozen=True, gc=False):
     """What the log says about an expiry.
 
     :param tick: the last admitted tick with a time at or before the expiry
@@ -84,8 +80,7 @@ class Evidence:
     emergency: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """How an order ends; ``payout`` is what is credited, stake included, in minor units."""
 
     state: OrderState

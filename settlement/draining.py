@@ -1,9 +1,9 @@
-"""Working off what is due: batch after batch, and by two hands where one does not suffice."""
+"""Working off what is to be decided: batch after batch, and by two hands where one does not suffice."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from threading import Event
@@ -14,58 +14,62 @@ import structlog
 from django.db import DatabaseError, InterfaceError, connection
 
 from kernel.metrics import count
-from settlement.batches import BatchSize, HeldClock, SetAside
-from settlement.services import ALL, BatchFailedError, Lane, orders_enter, orders_settle
+from settlement.batches import BatchSize, HeldClock, Plan, SetAside
+from settlement.selectors import orders_due, orders_entering
+from settlement.services import BatchFailedError, orders_enter, orders_settle
 
 log = structlog.get_logger(__name__)
 
-# While the server works for one hand, Python works for the other. No wallet has orders in both lanes, so that the hands
-# do not wait for each other's locks.
-_LANES = Lane(mask=1, bits=0), Lane(mask=1, bits=1)
+# How many orders are looked for at once: so many that a backlog has several of the same wallet among them.
+PLANNED = 10_000
+
+
+class _Find(Protocol):
+    def __call__(self, *, limit: int, skip: Sequence[UUID]) -> list[list[UUID]]:
+        """Return the orders to decide, by wallet."""
 
 
 class _Step(Protocol):
-    def __call__(self, *, limit: int, skip: list[UUID], held: HeldClock, lane: Lane) -> int:
+    def __call__(self, order_ids: Sequence[UUID], *, held: HeldClock) -> int:
         """Decide one batch; return how many orders it had."""
 
 
 class Hand:
-    """Decides batch after batch on the thread that calls it, each as large as its time allows.
+    """Takes batch after batch from a plan, on the thread that calls it, each as large as its time allows.
 
     :param aside: the orders that are left alone; shared by all hands
     :param seen: told of each batch
     """
 
-    def __init__(self, aside: dict[UUID, float], seen: Callable[[HeldClock], None]) -> None:
+    def __init__(self, aside: SetAside, seen: Callable[[HeldClock], None]) -> None:
         self.batch = BatchSize()
-        self._aside = SetAside(aside)
+        self._aside = aside
         self._seen = seen
 
-    def drained(self, step: _Step, stopping: Event, *, lane: Lane = ALL, pauses: bool = False) -> tuple[int, bool]:
-        """Run batches until there is nothing left to do.
-
-        :param pauses: return after a full batch, too
-        :return: how many orders were decided, and whether there may be more
-        """
+    def worked(self, step: _Step, plan: Plan, stopping: Event) -> int:
+        """Decide orders until the plan is empty; return how many."""
         total = 0
-        while not stopping.is_set():
+        while not stopping.is_set() and (orders := plan.batch(self.batch.limit)):
             started_s, held = time.monotonic(), HeldClock()
-            limit = self._aside.limit(self.batch.limit)
             try:
-                moved = step(limit=limit, skip=self._aside.orders(started_s), held=held, lane=lane)
+                moved = step(orders, held=held)
             except BatchFailedError as failure:
-                self._aside.failed(failure.order_ids, started_s)
-                count("settlement_batches_failed")
-                log.exception("settlement_batch_failed", orders=[str(one) for one in failure.order_ids[:5]])
+                self._failed(plan, failure.order_ids)
                 continue
             finally:
                 self._seen(held)
             total += moved
-            self._aside.settled(moved)
             self.batch.observe(settled=moved, held_s=held.held_s or time.monotonic() - started_s)
-            if moved == 0 or (pauses and moved == limit > 1):
-                return total, moved > 0
-        return total, False
+        return total
+
+    def _failed(self, plan: Plan, orders: Sequence[UUID]) -> None:
+        """Find the order that makes a batch fail, and keep it out of the way of the others."""
+        if len(orders) == 1:
+            self._aside.add(orders[0], time.monotonic())
+        else:
+            plan.one_by_one(orders)
+        count("settlement_batches_failed")
+        log.exception("settlement_batch_failed", orders=[str(one) for one in orders[:5]])
 
 
 class Drain:
@@ -75,33 +79,20 @@ class Drain:
     """
 
     def __init__(self, seen: Callable[[HeldClock], None] = lambda _: None) -> None:
-        aside: dict[UUID, float] = {}
-        self.hands = Hand(aside, seen), Hand(aside, seen)
+        self._aside = SetAside()
+        self.hands = Hand(self._aside, seen), Hand(self._aside, seen)
         self._second = ThreadPoolExecutor(1, "settlement-second-hand")
 
     def entered(self, stopping: Event) -> int:
         """Let every order enter that can be decided; return how many."""
-        return self.hands[0].drained(orders_enter, stopping)[0]
+        return self._drained(orders_entering, orders_enter, stopping)
 
     def settled(self, stopping: Event) -> int:
         """Settle everything that is due now; return how many orders that was.
 
-        A full batch says that there is more, and the second hand is called.
-
         :raises DatabaseError: the database is away for either hand; both have ended
         """
-        total, more = self.hands[0].drained(orders_settle, stopping, pauses=True)
-        if not more:
-            return total
-        other = self._second.submit(self._second_settled, stopping)
-        try:
-            total += self.hands[0].drained(orders_settle, stopping, lane=_LANES[0])[0]
-        finally:
-            # An error of the first hand is not hidden by one of the second, which has most likely the same cause.
-            by_other = other.exception() or other.result()
-        if isinstance(by_other, BaseException):
-            raise by_other
-        return total + by_other
+        return self._drained(orders_due, orders_settle, stopping)
 
     def reset(self) -> None:
         """Drop the connections of both hands: the next batch opens new ones."""
@@ -114,12 +105,40 @@ class Drain:
             self.reset()
         self._second.shutdown()
 
-    def _second_settled(self, stopping: Event) -> int:
+    def _drained(self, find: _Find, step: _Step, stopping: Event) -> int:
+        """Plan and work until nothing can be decided any more; what others have in hand is left to them."""
+        total = 0
+        while not stopping.is_set():
+            plan = Plan(find(limit=PLANNED, skip=self._aside.orders(time.monotonic())))
+            moved = self._worked(step, plan, stopping)
+            total += moved
+            if not moved:
+                break
+        return total
+
+    def _worked(self, step: _Step, plan: Plan, stopping: Event) -> int:
+        """Work off a plan; the second hand is called where it has more than a batch."""
+        first, second = self.hands
+        if plan.orders <= first.batch.limit:
+            return first.worked(step, plan, stopping)
+        # While the server works for one hand, Python works for the other.
+        other = self._second.submit(_worked_apart, second, step, plan, stopping)
         try:
-            return self.hands[1].drained(orders_settle, stopping, lane=_LANES[1])[0]
-        except (DatabaseError, InterfaceError):
-            _connection_drop()
-            raise
+            moved = first.worked(step, plan, stopping)
+        finally:
+            # An error of the first hand is not hidden by one of the second, which has most likely the same cause.
+            by_other = other.exception() or other.result()
+        if isinstance(by_other, BaseException):
+            raise by_other
+        return moved + by_other
+
+
+def _worked_apart(hand: Hand, step: _Step, plan: Plan, stopping: Event) -> int:
+    try:
+        return hand.worked(step, plan, stopping)
+    except (DatabaseError, InterfaceError):
+        _connection_drop()
+        raise
 
 
 def _connection_drop() -> None:

@@ -1,17 +1,39 @@
-"""Reads of what settlement has added up."""
+"""Reads of what settlement has to do and has added up."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from uuid import UUID
 
 from django.db.models import F, Sum
 
+from kernel import db
 from kernel.models import JobRun
+from settlement import statements
 from settlement.models import DailySymbol
 
 DAYS_SHOWN = 30
+
+
+def orders_due(*, limit: int, skip: Sequence[UUID] = ()) -> list[list[UUID]]:
+    """Return the orders that can be settled now, oldest expiry first, by wallet; nothing is locked.
+
+    :param limit: how many orders at most; those that expired first
+    :param skip: orders to leave out
+    :return: each wallet's orders, the wallet with the oldest order first
+    """
+    return _by_wallet(statements.DUE, limit, skip)
+
+
+def orders_entering(*, limit: int, skip: Sequence[UUID] = ()) -> list[list[UUID]]:
+    """Return the orders whose entry can be decided now, in the form of :func:`orders_due`."""
+    return _by_wallet(statements.ENTERING, limit, skip)
+
+
+def _by_wallet(statement: str, limit: int, skip: Sequence[UUID]) -> list[list[UUID]]:
+    return [orders for (orders,) in db.rows(statement, {"limit": limit, "skip": db.ids_array(skip)})]
 
 
 @dataclass(frozen=True, slots=True)

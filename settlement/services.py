@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import structlog
 from django.db import IntegrityError, transaction
 
@@ -31,7 +30,7 @@ from quotes.domain import ADMISSION
 from quotes.services import watermarks_raise_to_expiry
 from realtime import balances
 from realtime.events import EventDraft, payload_encoded
-from realtime.services import counters_lock, events_append, events_numbered, events_told_on_commit
+from realtime.services import events_append, events_numbered, events_told_on_commit
 from settlement import statements
 from settlement.batches import HeldClock
 from settlement.claims import (
@@ -76,30 +75,19 @@ class BatchFailedError(Exception):
 _DEFECTS = (LookupError, AssertionError, InsufficientFundsError, IntegrityError)
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """A share of all wallets: those whose id ends in these bits, under the mask."""
+def orders_enter(order_ids: Sequence[UUID], *, held: HeldClock | None = None) -> int:
+    """Let orders enter at their next tick, or refund them, in one transaction.
 
-    mask: int = 0
-    bits: int = 0
-
-
-ALL = Lane()
-
-
-def orders_enter(*, limit: int, skip: Sequence[UUID] = (), held: HeldClock | None = None, lane: Lane = ALL) -> int:
-    """Let up to ``limit`` orders enter at their next tick, or refund them, in one transaction.
-
-    :param skip: orders that failed by themselves and wait for somebody to look
+    :param order_ids: as :func:`settlement.selectors.orders_entering` finds them; what cannot be decided, or is in
+        another worker's hands, is left alone
     :param held: learns how long the batch held its wallets
-    :param lane: only orders of these wallets
-    :return: how many orders were decided; 0 when none can be
+    :return: how many orders were decided
     :raises BatchFailedError: with the orders of the batch, when one of them is at odds with the books
     """
     claimed: list[ClaimedOrder] = []
     try:
         with transaction.atomic(durable=True):
-            rows = db.rows(statements.ENTRY_CLAIM, _claim(limit, skip, lane))
+            rows = db.rows(statements.ENTRY_CLAIM, {"ids": db.ids_array(order_ids)})
             claimed += [order_of(row) for row in rows]
             ticks = [tick_of(row[1 + ORDER_WIDTH :]) for row in rows]
             entries = [entry(terms=order.entry_terms, tick=tick) for order, tick in zip(claimed, ticks, strict=True)]
@@ -114,23 +102,23 @@ def orders_enter(*, limit: int, skip: Sequence[UUID] = (), held: HeldClock | Non
     return len(claimed)
 
 
-def orders_settle(*, limit: int, skip: Sequence[UUID] = (), held: HeldClock | None = None, lane: Lane = ALL) -> int:
-    """Settle up to ``limit`` due orders in one transaction and a constant number of statements.
+def orders_settle(order_ids: Sequence[UUID], *, held: HeldClock | None = None) -> int:
+    """Settle due orders in one transaction and a constant number of statements.
 
     Locks in the platform's order: orders (skipping those of another worker), wallets by id, event counters. Traders
     wait for the wallets: everything is prepared before they are locked, and from there to the commit only the database
     works.
 
-    :param skip: orders that failed by themselves and wait for somebody to look
+    :param order_ids: as :func:`settlement.selectors.orders_due` finds them; what is not due, or is in another worker's
+        hands, is left alone
     :param held: learns how long the batch held its wallets
-    :param lane: only orders of these wallets
-    :return: how many orders were settled; 0 when none is due
+    :return: how many orders were settled
     :raises BatchFailedError: with the orders of the batch, when one of them is at odds with the books
     """
     claimed: list[ClaimedOrder] = []
     try:
         with transaction.atomic(durable=True):
-            rows = db.rows(statements.CLAIM, _claim(limit, skip, lane))
+            rows = db.rows(statements.CLAIM, {"ids": db.ids_array(order_ids)})
             claimed += [order_of(row) for row in rows]
             if claimed:
                 reach("settle.claimed")
@@ -151,8 +139,7 @@ def orders_settle(*, limit: int, skip: Sequence[UUID] = (), held: HeldClock | No
     return len(claimed)
 
 
-@dataclass(frozen=True, slots=True)
-class ToldEvent:
+class ToldEvent(msgspec.Struct, frozen=True, gc=False):
     """An event of a batch whose money is known once its wallet is locked.
 
     :param begun: its JSON up to the balance
@@ -179,10 +166,6 @@ class ToldEvent:
         else:
             payload = events.payload_filled(self.begun, balance=balance, currency=currency)
         return EventDraft(self.user_id, self.place.book, self.type, payload, at_ms)
-
-
-def _claim(limit: int, skip: Sequence[UUID], lane: Lane) -> dict[str, object]:
-    return {"limit": limit, "skip": list(skip), "mask": lane.mask, "bits": lane.bits}
 
 
 def _windows(claimed: Sequence[ClaimedOrder]) -> Mapping[UUID, tuple[Sequence[int], Sequence[int]]]:
@@ -251,20 +234,18 @@ def _ends_write(ends: Sequence[SettledOrder], held: HeldClock | None, others: Se
         wallets = wallet_places(one.order.wallet_id for one in ends)
         drafts = [draft for one in ends for draft in transfers_of(one, wallets[one.order.wallet_id])]
         posting = transfers_prepare(wallets=wallets, drafts=drafts, at_ms=now_ms)
-        told = _told(ends, wallets)
-        columns = _order_columns(ends) | {"ids": ids, "at_ms": now_ms}
-        told_columns = _event_columns(told) | {"wallets": db.ids_array(wallets), "at_ms": now_ms}
-        told_columns["told_users"] = db.ids_array({place.owner_id for place in wallets.values()})
+        paid_later = _paid_later(ends)
+        told = _told(ends, paid_later, wallets)
+        columns = _order_columns(ends) | {"ids": ids, "at_ms": now_ms, "paid_later": db.numbers_array(paid_later)}
+        told_columns = _event_columns(told, list(wallets.values())) | {"at_ms": now_ms}
+        told_columns["told_users"] = db.ids_array({*others, *(place.owner_id for place in wallets.values())})
         if held is not None:
             held.lock()
             transaction.on_commit(held.release)
-        posting.lock()
-        reach("settle.wallets_locked")
         posting.post()
         reach("settle.transfers_posted")
         written = db.send(statements.ORDERS_WRITE, columns)
         reach("settle.orders_written")
-        counters_lock(chain(others, (one.user_id for one in told)))
         answered = db.send(statements.ENDS_TELL, told_columns).rows()
     assert written.count() == deleted.count() == len(ends), "a claimed order changed under its lock"
     seqs = events_numbered([one.user_id for one in told], _before(told, answered))
@@ -281,11 +262,13 @@ def _before(told: Sequence[ToldEvent], answered: Sequence[tuple[Any, ...]]) -> M
     return {one.user_id: row[0] for one, row in zip(told, answered, strict=True) if row[0] is not None}
 
 
-def _told(ends: Sequence[SettledOrder], wallets: Mapping[UUID, WalletPlace]) -> list[ToldEvent]:
+def _told(
+    ends: Sequence[SettledOrder], paid_later: Sequence[int], wallets: Mapping[UUID, WalletPlace]
+) -> list[ToldEvent]:
     """Return the events of a batch, their money left open: every order, then each wallet once."""
     told = [
         ToldEvent("order.settled", wallets[one.order.wallet_id], events.payload_begun(settled_row(one)), later)
-        for one, later in zip(ends, _paid_later(ends), strict=True)
+        for one, later in zip(ends, paid_later, strict=True)
     ]
     told += [
         ToldEvent("balance.changed", place, balances.payload_begun(wallet_id=place.wallet_id, book=place.book), 0)
@@ -338,20 +321,22 @@ def _order_columns(ends: Sequence[SettledOrder]) -> dict[str, object]:
         "tick_prices": db.numbers_array(averaged),
         "reasons": db.words_array(decided.reason and decided.reason.value for decided in outcomes),
         "payouts": db.numbers_array(decided.payout for decided in outcomes),
-        "paid_later": db.numbers_array(_paid_later(ends)),
     }
 
 
-def _event_columns(told: Sequence[ToldEvent]) -> dict[str, object]:
-    scales = [CURRENCY_SCALES[one.place.currency] for one in told]
+def _event_columns(told: Sequence[ToldEvent], wallets: Sequence[WalletPlace]) -> dict[str, object]:
+    """Return what is told, and of which wallet by its number, from 1."""
+    scales = [CURRENCY_SCALES[place.currency] for place in wallets]
+    numbers = {place.wallet_id: number for number, place in enumerate(wallets, 1)}
     return {
-        "user_ids": db.ids_array(one.user_id for one in told),
-        "wallet_ids": db.ids_array(one.place.wallet_id for one in told),
-        "books": db.words_array(one.place.book for one in told),
-        "types": db.words_array(one.type for one in told),
-        "paid_later": db.numbers_array(one.paid_later for one in told),
+        "wallet_ids": db.ids_array(place.wallet_id for place in wallets),
+        "user_ids": db.ids_array(place.owner_id for place in wallets),
+        "books": db.words_array(place.book for place in wallets),
         "scales": db.numbers_array(scales),
         "units": db.numbers_array(10**scale for scale in scales),
+        "wallet_nos": db.numbers_array(numbers[one.place.wallet_id] for one in told),
+        "types": db.words_array(one.type for one in told),
+        "paid_later": db.numbers_array(one.paid_later for one in told),
         # JSON has no line breaks of its own.
         "begun": "\n".join([one.begun for one in told]),
     }

@@ -45,18 +45,31 @@ LEFT JOIN LATERAL (
 ) AS declared ON true"""
 
 
-# An order is due when its symbol's watermark has reached its expiry, and for no other reason. The newest watermark of
-# all bounds the search by expiry, so that a sweep does not read what is far from due.
+def _by_wallet(condition: str) -> str:
+    """Return the statement that finds orders to decide, each wallet's together; nothing is locked."""
+    return f"""
+WITH due AS MATERIALIZED (
+    SELECT opened.wallet_id, opened.order_id, opened.expires_at_ms FROM trading_order_open AS opened
+    JOIN quotes_symbol_head AS head ON head.symbol_id = opened.symbol_id
+    WHERE {condition} AND NOT opened.order_id = ANY(%(skip)s::uuid[])
+    ORDER BY opened.expires_at_ms, opened.order_id
+    LIMIT %(limit)s
+)
+SELECT array_agg(order_id ORDER BY expires_at_ms, order_id) FROM due GROUP BY wallet_id ORDER BY min(expires_at_ms)"""
+
+
+# An order is due when its symbol's watermark has reached its expiry, and for no other reason.
+_DUE = "opened.expires_at_ms <= head.watermark_ms AND opened.entry_after_seq IS NULL"
+
+# The newest watermark of all bounds the search by expiry, so that a sweep does not read what is far from due.
+DUE = _by_wallet(f"opened.expires_at_ms <= (SELECT max(watermark_ms) FROM quotes_symbol_head) AND {_DUE}")
+
 CLAIM = f"""
 WITH due AS MATERIALIZED (
     SELECT opened.order_id FROM trading_order_open AS opened
     JOIN quotes_symbol_head AS head ON head.symbol_id = opened.symbol_id
-    WHERE opened.expires_at_ms <= (SELECT max(watermark_ms) FROM quotes_symbol_head)
-      AND opened.expires_at_ms <= head.watermark_ms AND opened.entry_after_seq IS NULL
-      AND NOT opened.order_id = ANY(%(skip)s)
-      AND get_byte(uuid_send(opened.wallet_id), 15) & %(mask)s = %(bits)s
+    WHERE opened.order_id = ANY(%(ids)s::uuid[]) AND {_DUE}
     ORDER BY opened.expires_at_ms, opened.order_id
-    LIMIT %(limit)s
     FOR NO KEY UPDATE OF opened SKIP LOCKED
 )
 SELECT {DB_NOW_MS_SQL}, {ORDER_COLUMNS}, {EVIDENCE_COLUMNS}
@@ -74,18 +87,20 @@ JOIN {ticks} AS tick ON tick.symbol_id = o.symbol_id
 WHERE o.id = ANY(%(ids)s) GROUP BY o.id"""
 
 
-# An order that waits for its entry can be decided when the log has moved on, or when its time is up. The next tick is
-# the one with the next number: the log has no gaps. Its time lies between the tick before it and the time limit.
+# An order that waits for its entry can be decided when the log has moved on, or when its time is up.
+_ENTERING = """opened.entry_after_seq IS NOT NULL
+      AND (opened.entry_after_seq < head.seq OR opened.entry_until_ms <= head.watermark_ms)"""
+
+ENTERING = _by_wallet(_ENTERING)
+
+# The next tick is the one with the next number: the log has no gaps. Its time lies between the tick before it and the
+# time limit.
 ENTRY_CLAIM = f"""
 WITH due AS MATERIALIZED (
     SELECT opened.order_id FROM trading_order_open AS opened
     JOIN quotes_symbol_head AS head ON head.symbol_id = opened.symbol_id
-    WHERE opened.entry_after_seq IS NOT NULL
-      AND (opened.entry_after_seq < head.seq OR opened.entry_until_ms <= head.watermark_ms)
-      AND NOT opened.order_id = ANY(%(skip)s)
-      AND get_byte(uuid_send(opened.wallet_id), 15) & %(mask)s = %(bits)s
+    WHERE opened.order_id = ANY(%(ids)s::uuid[]) AND {_ENTERING}
     ORDER BY opened.expires_at_ms, opened.order_id
-    LIMIT %(limit)s
     FOR NO KEY UPDATE OF opened SKIP LOCKED
 )
 SELECT {DB_NOW_MS_SQL}, {ORDER_COLUMNS}, next.seq, next.at_ms, next.price, next.revision
@@ -135,28 +150,28 @@ WHERE o.id = new.id"""
 
 
 def _money(minor: str) -> str:
-    return f"round(({minor})::numeric / e.unit, e.scale)::text"
+    return f"round(({minor})::numeric / wallet.unit, wallet.scale)::text"
 
 
 # The events of a batch, whose documents were begun before the wallets were locked; here they get their money. Each row
 # says what an event was told with: its user's newest number before the batch, the balance and the open stakes.
 ENDS_TELL = f"""
 WITH wallet AS MATERIALIZED (
-    SELECT wallet.id, wallet.balance, stakes.balance AS open_stakes
-    FROM ledger_account AS wallet JOIN ledger_account AS stakes ON stakes.wallet_id = wallet.id
-    WHERE wallet.id = ANY(%(wallets)s::uuid[])
+    SELECT place.no, place.user_id, place.book, place.scale, place.unit, wallet.balance, stakes.balance AS open_stakes
+    FROM unnest(%(wallet_ids)s::uuid[], %(user_ids)s::uuid[], %(books)s::text[], %(scales)s::int[], %(units)s::bigint[])
+        WITH ORDINALITY AS place(id, user_id, book, scale, unit, no)
+    JOIN ledger_account AS wallet ON wallet.id = place.id JOIN ledger_account AS stakes ON stakes.wallet_id = wallet.id
 ), told AS MATERIALIZED (
-    SELECT e.n, e.user_id, e.book, e.type, 1::smallint AS version, %(at_ms)s::bigint AS at_ms,
+    SELECT e.n, wallet.user_id, wallet.book, e.type, 1::smallint AS version, %(at_ms)s::bigint AS at_ms,
            wallet.balance - e.paid_later AS balance, wallet.open_stakes,
            (e.begun || {_money("wallet.balance - e.paid_later")} || CASE e.type
                 WHEN 'balance.changed' THEN '{OPEN_STAKES}' || {_money("wallet.open_stakes")} || '{payload_end(CAUSE)}'
                 ELSE '{PAYLOAD_END}' END)::jsonb AS payload
     FROM ROWS FROM (
-        unnest(%(user_ids)s::uuid[], %(wallet_ids)s::uuid[], %(books)s::text[], %(types)s::text[],
-               %(paid_later)s::bigint[], %(scales)s::int[], %(units)s::bigint[]),
+        unnest(%(wallet_nos)s::bigint[], %(types)s::text[], %(paid_later)s::bigint[]),
         string_to_table(%(begun)s, E'\\n')
-    ) WITH ORDINALITY AS e(user_id, wallet_id, book, type, paid_later, scale, unit, begun, n)
-    JOIN wallet ON wallet.id = e.wallet_id
+    ) WITH ORDINALITY AS e(wallet_no, type, paid_later, begun, n)
+    JOIN wallet ON wallet.no = e.wallet_no
 ), {TOLD_CTES}
 SELECT raised.before, told.balance, told.open_stakes
 FROM told LEFT JOIN raised ON raised.user_id = told.user_id ORDER BY told.n"""

@@ -22,6 +22,7 @@ from quotes.admission import AdmittedBatch, SymbolLog, SymbolTerms, heartbeats_r
 from quotes.domain import RawTick
 from quotes.models import MarketCalendar, Symbol, SymbolRevision, TradingWindow
 from quotes.services import NewSymbol, symbol_add
+from settlement.selectors import orders_due, orders_entering
 from settlement.services import orders_enter, orders_settle
 from trading.domain import Ticket
 from trading.events import OrderDocument
@@ -201,12 +202,22 @@ def trader_open(*, real: str = "0.00", verified: bool = True) -> Trader:
     return Trader(user, caller, wallets)
 
 
+def due(limit: int) -> list[UUID]:
+    """Return orders that can be settled, as a worker plans them."""
+    return [order for wallet in orders_due(limit=limit) for order in wallet]
+
+
+def entering(limit: int) -> list[UUID]:
+    """Return orders whose entry can be decided."""
+    return [order for wallet in orders_entering(limit=limit) for order in wallet]
+
+
 def settle_due(*, limit: int = 250) -> int:
     """Let orders enter and settle until nothing is due, as the worker does; return how many orders were settled."""
     total = 0
-    while orders_enter(limit=limit):
+    while orders_enter(entering(limit)):
         pass
-    while settled := orders_settle(limit=limit):
+    while settled := orders_settle(due(limit)):
         total += settled
     return total
 

@@ -56,6 +56,7 @@ def measured(rig: Rig, asked: argparse.Namespace) -> tuple[list[Row], dict[str, 
             failed.append(f"{name}: {error}")
             _tell(f"{name} could not be measured: {error}")
     _tell("checking the books")
+    stock.analyze()
     return rows, {"books": books.checked(), "failed": failed, **books.versions()}
 
 

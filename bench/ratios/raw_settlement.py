@@ -18,7 +18,12 @@ def _money(column: str) -> str:
     return _MONEY.format(column)
 
 
-_CLAIMED = CLAIM.replace(f"SELECT {DB_NOW_MS_SQL}, ", f"SELECT {DB_NOW_MS_SQL} AS now_ms, ")
+# It looks for what is due and locks it in one go.
+_FOUND = """opened.expires_at_ms <= (SELECT max(watermark_ms) FROM quotes_symbol_head)
+      AND NOT opened.order_id = ANY(%(skip)s)"""
+_CLAIMED = CLAIM.replace("opened.order_id = ANY(%(ids)s::uuid[])", _FOUND)
+_CLAIMED = _CLAIMED.replace("FOR NO KEY UPDATE OF opened", "LIMIT %(limit)s FOR NO KEY UPDATE OF opened")
+_CLAIMED = _CLAIMED.replace(f"SELECT {DB_NOW_MS_SQL}, ", f"SELECT {DB_NOW_MS_SQL} AS now_ms, ")
 _DUE = _CLAIMED[_CLAIMED.index("WITH due") + len("WITH ") : _CLAIMED.index("SELECT floor")]
 _ROWS = _CLAIMED[_CLAIMED.index("SELECT floor") :]
 # The evidence by names, as the rest of the statement reads it.

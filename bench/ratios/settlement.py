@@ -19,8 +19,9 @@ from bench.ratios.run import Run
 from bench.ratios.servers import Rig, running
 from bench.ratios.stock import Stock
 from kernel import db
-from settlement.batches import HeldClock
+from settlement.batches import HeldClock, Plan
 from settlement.draining import Drain
+from settlement.selectors import orders_due
 from settlement.services import orders_settle
 from settlement.statistics import SUBSCRIBER
 from settlement.worker import SWITCH_S
@@ -50,7 +51,8 @@ def batched(rig: Rig, stock: Stock, orders: int, limit: int) -> Slice:
     """Settle in batches of one size by one hand."""
 
     def work() -> int:
-        return sum(iter(lambda: orders_settle(limit=limit), 0))
+        plan = Plan(orders_due(limit=orders))
+        return sum(orders_settle(batch) for batch in iter(lambda: plan.batch(limit), []))
 
     return _timed(rig, stock, orders, work)
 
@@ -69,7 +71,7 @@ def raw(rig: Rig, stock: Stock) -> Slice:
     """Settle a batch by one statement."""
     stock.orders_open(RAW_ORDERS)
     before, began_s = rig.postgres_cpu_s(), time.perf_counter()
-    found = db.row(SETTLE, {"limit": RAW_ORDERS, "skip": [], "mask": 0, "bits": 0, "subscribers": [SUBSCRIBER]})
+    found = db.row(SETTLE, {"limit": RAW_ORDERS, "skip": [], "subscribers": [SUBSCRIBER]})
     wall_s = time.perf_counter() - began_s
     assert found == (RAW_ORDERS,), found
     return Slice(RAW_ORDERS, wall_s, {"postgres": rig.postgres_cpu_s() - before})

@@ -79,17 +79,19 @@ _COUNTERS = f"""
 INSERT INTO realtime_event_counter (user_id, seq, floor)
 SELECT {id_sql("user", "n")}, 0, 0 FROM generate_series(%(first)s::int, %(last)s::int) AS n"""
 
-# Orders as placement leaves them, with their transfers and the balances after them.
+# Orders as placement leaves them, with their transfers and the balances after them; their ids sort by time, as its do.
 _ORDERS = f"""
 WITH drawn AS MATERIALIZED (
-    SELECT n, gen_random_uuid() AS id, %(first)s::bigint + (n::bigint * 7919) %% %(users)s::bigint AS u,
+    SELECT n, %(first)s::bigint + (n::bigint * 7919) %% %(users)s::bigint AS u,
            (%(ids)s::int[])[1 + n %% %(markets)s::int] AS symbol_id,
            (%(codes)s::text[])[1 + n %% %(markets)s::int] AS symbol,
            n %% 2 = 0 AS up, %(accepted_ms)s::bigint + (n::bigint * 31) %% {SPREAD_MS} AS accepted,
            %(expires_ms)s::bigint + (n::bigint * 97) %% %(spread_ms)s::bigint AS expires
     FROM generate_series(0, %(count)s::int - 1) AS n
 ), placed AS MATERIALIZED (
-    SELECT drawn.*, {id_sql("user", "u")} AS user_id, {id_sql("wallet", "u")} AS wallet_id,
+    SELECT drawn.*, (lpad(to_hex(accepted), 12, '0') || '7' || substr(md5(random()::text), 1, 3) || '8'
+                     || substr(md5(random()::text), 1, 15))::uuid AS id,
+           {id_sql("user", "u")} AS user_id, {id_sql("wallet", "u")} AS wallet_id,
            {id_sql("stakes", "u")} AS stakes_id, row_number() OVER (PARTITION BY u ORDER BY n) AS k,
            (accepted - %(first_ms)s::bigint) / {STEP_MS} AS step,
            {FIRST_SEQ} + (accepted - %(first_ms)s::bigint) / {STEP_MS} AS seq

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from msgspec import structs
+
 from bench.simulator import build as correct
 from bench.simulator.build import CORRECT, Build
 from bench.simulator.rows import HeadRow, OrderRow
@@ -35,26 +37,26 @@ def _with_outcome(change: Callable[[Terms, Evidence, Outcome], Outcome]) -> Buil
 def _rounded(terms: Terms, _: Evidence, decided: Outcome) -> Outcome:
     if decided.state is not OrderState.WON:
         return decided
-    return replace(decided, payout=terms.stake + round(terms.stake * terms.payout_percent / 100 + 1e-9))
+    return structs.replace(decided, payout=terms.stake + round(terms.stake * terms.payout_percent / 100 + 1e-9))
 
 
 def _tie_is_lost(_: Terms, __: Evidence, decided: Outcome) -> Outcome:
-    return replace(decided, state=OrderState.LOST, payout=0) if decided.state is OrderState.TIED else decided
+    return structs.replace(decided, state=OrderState.LOST, payout=0) if decided.state is OrderState.TIED else decided
 
 
 def _tie_wins_up(terms: Terms, _: Evidence, decided: Outcome) -> Outcome:
     if decided.state is not OrderState.TIED or terms.direction != "up":
         return decided
     won = terms.stake + profit_of_win(terms.stake, terms.payout_percent)
-    return replace(decided, state=OrderState.WON, payout=won)
+    return structs.replace(decided, state=OrderState.WON, payout=won)
 
 
 def _age_forgotten(*, terms: Terms, evidence: Evidence) -> Outcome:
-    return outcome(terms=replace(terms, max_tick_age_ms=10**9), evidence=evidence)
+    return outcome(terms=structs.replace(terms, max_tick_age_ms=10**9), evidence=evidence)
 
 
 def _closure_forgotten(*, terms: Terms, evidence: Evidence) -> Outcome:
-    return outcome(terms=terms, evidence=replace(evidence, feed_closed=False))
+    return outcome(terms=terms, evidence=structs.replace(evidence, feed_closed=False))
 
 
 def _plain_mean(*, terms: Terms, evidence: Evidence) -> Outcome:
@@ -62,7 +64,7 @@ def _plain_mean(*, terms: Terms, evidence: Evidence) -> Outcome:
     if decided.reason is not None or terms.settlement_rule == "last_tick/1":
         return decided
     mean = sum(evidence.window) // len(evidence.window)
-    return outcome(terms=terms, evidence=replace(evidence, window=(mean,)))
+    return outcome(terms=terms, evidence=structs.replace(evidence, window=(mean,)))
 
 
 def _before(log: Sequence[Tick], order: OrderRow) -> Tick | None:
@@ -95,7 +97,7 @@ def _entry_newest(log: Sequence[Tick], order: OrderRow) -> Tick | None:
 
 
 def _entry_never_late(*, terms: Any, tick: Tick | None) -> Any:
-    return entry(terms=replace(terms, until_ms=2**62), tick=tick)
+    return entry(terms=structs.replace(terms, until_ms=2**62), tick=tick)
 
 
 def _entry_after_all(log: Sequence[Tick], order: OrderRow) -> Tick | None:
@@ -158,7 +160,7 @@ def _profit_unpaid(order: OrderRow, decided: Outcome, house: Any) -> list[Any]:
 
 def _refund_lost(order: OrderRow, decided: Outcome, house: Any) -> list[Any]:
     stale = decided.reason is Refund.STALE_TICK
-    return correct.transfers_of(order, replace(decided, state=OrderState.LOST) if stale else decided, house)
+    return correct.transfers_of(order, structs.replace(decided, state=OrderState.LOST) if stale else decided, house)
 
 
 MUTANTS: dict[str, Mutant] = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from threading import Event
 from uuid import UUID
 
 import structlog
@@ -23,8 +24,9 @@ log = structlog.get_logger(__name__)
 
 Handler = Callable[[Sequence[UUID]], None]
 
-# Sent in the transaction of the fact: whoever is woken finds its rows.
-CHANNEL = "facts"
+# Set after the commit of a fact, so that a loop of the same process need not wait for its interval. A notification of
+# PostgreSQL would do so for all processes, but commits that notify wait for each other, flush included.
+enqueued = Event()
 ATTEMPTS_MAX = 10
 BACKOFF_MS, BACKOFF_MAX_MS = 1_000, 300_000
 _REASON_CHARS_MAX = 300
@@ -32,12 +34,9 @@ _REASON_CHARS_MAX = 300
 _handlers: dict[tuple[str, str], Handler] = {}
 
 _ENQUEUE = f"""
-WITH queued AS (
-    INSERT INTO kernel_fact_batch (subscriber, fact, "references", at_ms, attempts, retry_at_ms, failed_reason)
-    SELECT subscriber, %(fact)s, %(references)s::uuid[], {DB_NOW_MS_SQL}, 0, 0, ''
-    FROM unnest(%(subscribers)s::text[]) AS subscriber
-)
-SELECT pg_notify('{CHANNEL}', '')"""
+INSERT INTO kernel_fact_batch (subscriber, fact, "references", at_ms, attempts, retry_at_ms, failed_reason)
+SELECT subscriber, %(fact)s, %(references)s::uuid[], {DB_NOW_MS_SQL}, 0, 0, ''
+FROM unnest(%(subscribers)s::text[]) AS subscriber"""
 
 # Oldest first; what another worker holds is passed over.
 _CLAIM = f"""
@@ -106,6 +105,7 @@ def facts_enqueue(fact: str, references: Sequence[UUID]) -> None:
     subscribers = [subscriber for known, subscriber in _handlers if known == fact]
     if subscribers and references:
         db.send(_ENQUEUE, {"fact": fact, "references": db.ids_array(references), "subscribers": subscribers})
+        transaction.on_commit(enqueued.set)
 
 
 def facts_apply(limit: int) -> int:

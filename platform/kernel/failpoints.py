@@ -59,7 +59,6 @@ FAILPOINTS: dict[str, Step] = {
     # Settlement of a batch.
     "settle.claimed": Step("due orders are claimed", SETTLEMENT),
     "settle.decided": Step("their outcomes are decided", SETTLEMENT),
-    "settle.wallets_locked": Step("their wallets are locked", SETTLEMENT),
     "settle.transfers_posted": Step("the money has moved", SETTLEMENT),
     "settle.orders_written": Step("the orders are closed", SETTLEMENT),
     "settle.facts_queued": Step("the fact is queued for its subscribers", SETTLEMENT),

@@ -9,6 +9,8 @@ from functools import lru_cache
 from hashlib import sha256
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+import msgspec
+
 from kernel.money import parse_amount
 
 REAL = "real"
@@ -108,8 +110,7 @@ class GuardedBalance:
     entry_no: int
 
 
-@dataclass(frozen=True, slots=True)
-class TransferDraft:
+class TransferDraft(msgspec.Struct, frozen=True, gc=False):
     """One movement to be posted: ``amount`` minor units from ``debit`` to ``credit``."""
 
     family: Family

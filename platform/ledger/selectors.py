@@ -37,6 +37,11 @@ class WalletPlace:
     stakes_id: UUID
 
 
+# Some hundred bytes each.
+_PLACES_MAX = 100_000
+_places: dict[UUID, WalletPlace] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class WalletRow:
     """A wallet as its owner sees it; money in minor units."""
@@ -64,9 +69,20 @@ class StatementRow:
 
 
 def wallet_places(wallet_ids: Iterable[UUID]) -> dict[UUID, WalletPlace]:
-    """Return where wallets are, by wallet id; no lock is needed for that."""
-    found = db.send(statements.PLACES_READ, {"wallet_ids": _distinct(wallet_ids)}).rows()
-    return {row[0]: WalletPlace(*row) for row in found}
+    """Return where wallets are, by wallet id; unknown ones are left out.
+
+    No lock is needed for that, and none of it changes, so that each wallet is asked for once in a process.
+    """
+    wanted = set(wallet_ids)
+    known = {wallet_id: place for wallet_id in wanted if (place := _places.get(wallet_id))}
+    if missing := wanted - known.keys():
+        found = db.send(statements.PLACES_READ, {"wallet_ids": _distinct(missing)}).rows()
+        fresh = {row[0]: WalletPlace(*row) for row in found}
+        if len(_places) > _PLACES_MAX:
+            _places.clear()
+        _places.update(fresh)
+        known |= fresh
+    return known
 
 
 def wallet_states(wallet_ids: Iterable[UUID]) -> dict[UUID, WalletState]:

@@ -12,7 +12,7 @@ from django.db import transaction
 from kernel import db
 from kernel.clock import DB_NOW_MS_SQL
 from kernel.failpoints import reach
-from kernel.ids import uuid7
+from kernel.ids import uuid7, uuid7_hex
 from kernel.money import DEFAULT_CURRENCY
 from ledger import errors, hooks, statements
 from ledger.domain import (
@@ -71,23 +71,18 @@ def transfers_post(*, wallets: dict[UUID, WalletState], drafts: Sequence[Transfe
 
 @dataclass(frozen=True, slots=True)
 class PreparedPosting:
-    """Transfers in the form that is sent as soon as their wallets are locked; see :func:`transfers_prepare`."""
+    """Transfers as one statement takes them, which locks their wallets, too; see :func:`transfers_prepare`."""
 
     columns: Mapping[str, object]
-    wallet_ids: Sequence[UUID]
 
-    def lock(self) -> None:
-        """Lock the wallets; within a pipeline nothing is waited for.
+    def post(self) -> None:
+        """Lock the wallets in the platform's order and post the transfers; within a pipeline nothing is waited for.
+
+        An account that would fall below zero is told as an ``IntegrityError``.
 
         :raises TransactionManagementError: outside a transaction
         """
-        wallets_lock(self.wallet_ids)
-
-    def post(self) -> None:
-        """Post the transfers, the wallets being locked; within a pipeline nothing is waited for.
-
-        An account that would fall below zero is told as an ``IntegrityError``.
-        """
+        db.require_transaction()
         db.send(statements.TRANSFERS_POST, self.columns)
 
 
@@ -101,7 +96,7 @@ def transfers_prepare(
     :param drafts: transfers of one fact share the reference, which becomes their entry id
     """
     columns = {
-        "ids": db.ids_array(uuid7() for _ in drafts),
+        "ids": "{" + ",".join([uuid7_hex() for _ in drafts]) + "}",
         "families": db.words_array(draft.family.value for draft in drafts),
         "kinds": db.words_array(draft.kind for draft in drafts),
         "references": db.ids_array(draft.reference for draft in drafts),
@@ -111,7 +106,7 @@ def transfers_prepare(
         "guarded": db.ids_array(account for one in wallets.values() for account in (one.wallet_id, one.stakes_id)),
         "at_ms": at_ms,
     }
-    return PreparedPosting(columns, list(wallets))
+    return PreparedPosting(columns)
 
 
 def _columns(transfers: list[NumberedTransfer], places: dict[UUID, tuple[str, str]]) -> dict[str, object]:

@@ -49,9 +49,11 @@ FROM unnest(%(ids)s::uuid[], %(entry_ids)s::uuid[], %(families)s::text[], %(kind
             %(debit_nos)s::bigint[], %(debit_afters)s::bigint[], %(credit_nos)s::bigint[],
             %(credit_afters)s::bigint[])"""
 
-# Numbers, balances and writes a batch under the locks of its wallets, in a snapshot newer than those: what
-# `ledger.domain.numbered` does for few, without the way to Python and back while traders wait. A balance that would
-# fall below zero offends the account's own constraint. Each account's last entry says what it has now.
+# Locks the wallets of a batch by id and then their stakes, which nobody else locks without the wallet's lock; numbers,
+# balances and writes the batch under them: what `ledger.domain.numbered` does for few, without the way to Python and
+# back while traders wait. A row that is locked is read as it is then, though the statement's snapshot may be older. A
+# balance that would fall below zero offends the account's own constraint. Each account's last entry says what it has
+# now.
 TRANSFERS_POST = """
 WITH drafted AS MATERIALIZED (
     SELECT * FROM unnest(%(ids)s::uuid[], %(families)s::text[], %(kinds)s::text[], %(references)s::uuid[],
@@ -59,6 +61,7 @@ WITH drafted AS MATERIALIZED (
         WITH ORDINALITY AS d(id, family, kind, reference, debit, credit, amount, n)
 ), guarded AS MATERIALIZED (
     SELECT id, book, currency, balance, entry_no FROM ledger_account WHERE id = ANY(%(guarded)s::uuid[])
+    ORDER BY wallet_id IS NOT NULL, id FOR NO KEY UPDATE
 ), entered AS MATERIALIZED (
     SELECT side.n, side.debits, account.id, account.book, account.currency,
            account.entry_no + row_number() OVER turn AS no,

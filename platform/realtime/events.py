@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -14,8 +13,7 @@ from kernel.clock import rfc3339
 _encoder = msgspec.json.Encoder()
 
 
-@dataclass(frozen=True, slots=True)
-class EventDraft:
+class EventDraft(msgspec.Struct, frozen=True, gc=False):
     """A fact to tell one user, before it has its number.
 
     :param book: 'real', 'demo', 't:<tournament id>', or '' for an event without a ledger

@@ -27,14 +27,17 @@ event_counted AS (
     ) WITH ORDINALITY AS e(book, type, version, at_ms, payload, n)
 )"""
 
-# Two CTEs for a WITH statement about many users, whose counters `COUNTERS_LOCK` has locked before. The caller's part
-# `told` has the events, numbered by `n` in their order: n, user_id, book, type, version, payload, at_ms. `raised` then
-# has each user's newest number `before` them. `told_users` names the users once more, for the plan's sake.
+# CTEs for a WITH statement about many users. They lock the counters of `told_users` in the order of their ids, which is
+# the last lock of a transaction. The caller's part `told` has the events, numbered by `n` in their order: n, user_id,
+# book, type, version, payload, at_ms. `raised` then has each user's newest number `before` them.
 TOLD_CTES = """
-raised AS (
+counted AS MATERIALIZED (
+    SELECT user_id FROM realtime_event_counter WHERE user_id = ANY(%(told_users)s::uuid[])
+    ORDER BY user_id FOR NO KEY UPDATE
+), raised AS (
     UPDATE realtime_event_counter AS c SET seq = c.seq + told_to.amount
-    FROM (SELECT user_id, count(*) AS amount FROM told GROUP BY user_id) AS told_to
-    WHERE c.user_id = told_to.user_id AND c.user_id = ANY(%(told_users)s::uuid[])
+    FROM counted JOIN (SELECT user_id, count(*) AS amount FROM told GROUP BY user_id) AS told_to USING (user_id)
+    WHERE c.user_id = counted.user_id
     RETURNING c.user_id, c.seq - told_to.amount AS before
 ), stored AS (
     INSERT INTO realtime_event (user_id, seq, book, type, version, payload, at_ms)

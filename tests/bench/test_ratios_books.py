@@ -18,6 +18,7 @@ from bench.ratios.twins.settling import orders_settled
 from kernel import db
 from settlement.audit import orders_audit
 from settlement.services import orders_settle
+from tests.market import due
 from trading.domain import Ticket
 from trading.models import Order
 from trading.services import order_place
@@ -51,9 +52,9 @@ def test_limits_twins_and_the_platform_write_the_same_books(filled: Stock) -> No
 def _settles_alike(filled: Stock) -> None:
     """Let one statement, the ORM and the platform settle; the audit finds each of their results in the log."""
     for settle in (
-        lambda: db.row(SETTLE, {"limit": EACH, "skip": [], "mask": 0, "bits": 0, "subscribers": ["statistics"]}),
+        lambda: db.row(SETTLE, {"limit": EACH, "skip": [], "subscribers": ["statistics"]}),
         lambda: orders_settled(EACH),
-        lambda: orders_settle(limit=EACH),
+        lambda: orders_settle(due(EACH)),
     ):
         before = _settled()
         filled.orders_open(EACH)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
 
 from kernel import db
 from ledger.domain import AccountKind, Family, TransferDraft, house_account_id
@@ -22,7 +23,7 @@ from settlement.domain import Outcome, Terms, Tick
 from tests.invariants.ledger_mutants import GUARDS
 from tests.invariants.mutant import Mutant, Patch, replaced
 from tests.invariants.scenario import ALL_WEEK, HOUR_S, Scenario, market_in_hours
-from tests.market import db_now_ms, market_open
+from tests.market import db_now_ms, due, market_open
 from trading import domain as trading_domain
 from trading import statements as trading_statements
 from trading.domain import Direction, OrderState
@@ -88,7 +89,7 @@ def _settled_twice(scenario: Scenario) -> None:
     scenario.market.admitted("1.08700", at_ms=expires_ms)
     scenario.market.admitted("1.08512", at_ms=expires_ms + 1)
     for _ in range(2):
-        assert services.orders_settle(limit=1) == 1
+        assert services.orders_settle(due(1)) == 1
     db.run("DELETE FROM trading_order_open USING trading_order o WHERE o.id = order_id AND o.state <> 'open'")
 
 
@@ -98,7 +99,7 @@ def _settled_and_kept(scenario: Scenario) -> None:
     assert found is not None
     scenario.market.admitted("1.08700", at_ms=int(found[0]))
     scenario.market.admitted("1.08512", at_ms=int(found[0]) + 1)
-    assert services.orders_settle(limit=50) == 8
+    assert services.orders_settle(due(50)) == 8
 
 
 def _payout_moved(scenario: Scenario) -> None:
@@ -109,7 +110,7 @@ def _payout_moved(scenario: Scenario) -> None:
 
 def _early(scenario: Scenario) -> None:
     """Settle what has not expired: the watermark is far behind."""
-    assert services.orders_settle(limit=50) == len(scenario.orders) + 6
+    assert services.orders_settle(due(50)) == len(scenario.orders) + 6
 
 
 def _tie_lost(terms: Terms, tick: Tick, close_price: int) -> Outcome:
@@ -141,6 +142,8 @@ def _claim(old: str, new: str) -> Patch:
     return statements, "CLAIM", replaced(statements.CLAIM, old, new)
 
 
+WATERMARK = "opened.expires_at_ms <= head.watermark_ms"
+NEWEST_WATERMARK = "opened.expires_at_ms <= (SELECT max(watermark_ms) FROM quotes_symbol_head)"
 AT_EXPIRY = "tick.at_ms <= o.expires_at_ms\n    ORDER BY tick.at_ms DESC, tick.seq DESC LIMIT 1"
 
 # --- placement -------------------------------------------------------------------------------------
@@ -345,18 +348,11 @@ ORDER_MUTANTS = (
         "I-16 no order",
         "orders are settled before their symbol's watermark",
         (
+            (statements, "CLAIM", replaced(statements.CLAIM, WATERMARK, "true")),
             (
                 statements,
-                "CLAIM",
-                replaced(
-                    replaced(
-                        statements.CLAIM,
-                        "opened.expires_at_ms <= (SELECT max(watermark_ms) FROM quotes_symbol_head)",
-                        "true",
-                    ),
-                    "opened.expires_at_ms <= head.watermark_ms",
-                    "true",
-                ),
+                "DUE",
+                replaced(replaced(statements.DUE, WATERMARK, "true"), NEWEST_WATERMARK, "true"),
             ),
         ),
         act=_early,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
 from hypothesis import Phase, settings
+from msgspec.structs import replace
 
 from quotes import domain as quotes_domain
 from quotes.domain import RawTick

@@ -16,6 +16,7 @@ from kernel.facts import (
     BACKOFF_MAX_MS,
     FactLag,
     backoff_ms,
+    enqueued,
     facts_apply,
     facts_enqueue,
     facts_gauges,
@@ -254,13 +255,15 @@ def test_a_failure_is_not_written_over_somebody_elses_word(first: Subscriber, mo
     assert (attempts, FactBatch.objects.get().failed_reason) == ([5], "the rival")
 
 
-def test_a_new_fact_wakes_whoever_listens(first: Subscriber) -> None:
-    """Architecture: NOTIFY goes with the commit; nobody has to wait for the interval's end."""
-    with other_connection() as listener:
-        listener.autocommit = True
-        listener.execute("LISTEN facts")
-        happened()
-        assert [told.channel for told in listener.notifies(timeout=5, stop_after=1)] == ["facts"]
+def test_a_new_fact_wakes_the_loop_of_its_process(first: Subscriber) -> None:
+    """Architecture: after the commit nobody has to wait for the interval's end; what was undone wakes nobody."""
+    enqueued.clear()
+    with transaction.atomic():
+        facts_enqueue(FACT, [uuid7()])
+        transaction.set_rollback(True)
+    assert not enqueued.is_set()
+    happened()
+    assert enqueued.is_set()
 
 
 def test_a_failed_batch_has_a_reason() -> None:

@@ -8,15 +8,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from kernel import db
+from ledger import selectors
+from ledger.locks import wallets_lock
 from ledger.selectors import statement
 from quotes.models import Symbol, SymbolHead
 from quotes.selectors import candles_between, ticks_between
 from realtime.selectors import events_after
+from realtime.services import counters_lock
 from settlement.services import orders_enter, orders_settle, watermarks_raise_overdue
-from tests.market import Market, Trader, db_now_ms, market_open, settle_due, trader_open
+from tests.market import Market, Trader, db_now_ms, due, entering, market_open, settle_due, trader_open
 
 DAY_MS = 86_400_000
 MARKETS, TRADERS, COPIES = 20, 100, 100
@@ -123,8 +126,14 @@ def _acts(market: Market, trader: Trader, other: Trader) -> None:
         one.place(market, ledger="real", duration_s=1)
     market.admitted("1.08515", at_ms=market.now_ms + 1_100)
     watermarks_raise_overdue()
-    orders_enter(limit=50)
-    assert orders_settle(limit=50) == 2
+    selectors._places.clear()
+    ids = due(50)
+    assert orders_enter(ids) == 0
+    assert orders_settle(ids) == 2
+    with transaction.atomic():
+        wallets_lock([trader.wallets["real"], other.wallets["real"]])
+        counters_lock([trader.user.pk, other.user.pk])
+    assert entering(50) == []
     now_ms = db_now_ms()
     ticks_between(symbol_id=market.id, from_ms=now_ms - 2 * DAY_MS - 1_000, to_ms=now_ms - 2 * DAY_MS, limit=500)
     candles_between(symbol_id=market.id, interval_s=60, from_ms=60_000, to_ms=600_000)

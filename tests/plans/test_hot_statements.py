@@ -80,15 +80,17 @@ HOT = [
         ),
     ),
     Hot("place", trading_statements.PLACE, (ACCOUNT, ("realtime_event_counter_pkey",))),
-    # How the open orders are found is asked of these two further down.
+    Hot("entering", settlement_statements.ENTERING, (("trading_order_open_waiting",),)),
     Hot(
-        "claim: evidence",
+        "claim",
         settlement_statements.CLAIM,
-        (("quotes_tick_newest",), ("trading_order_pkey",)),
-        frozenset(LARGE - {"trading_order_open"}),
-        generic=False,
+        (("trading_order_open_pkey",), ("quotes_tick_newest",), ("trading_order_pkey",)),
     ),
-    Hot("entry claim", settlement_statements.ENTRY_CLAIM, (("trading_order_open_waiting",), ("quotes_tick_seq",))),
+    Hot(
+        "entry claim",
+        settlement_statements.ENTRY_CLAIM,
+        (("trading_order_open_pkey", "trading_order_open_waiting"), ("quotes_tick_seq",), ("trading_order_pkey",)),
+    ),
     Hot("wallets lock", ledger_statements.WALLETS_LOCK, (ACCOUNT,)),
     Hot("places read", ledger_statements.PLACES_READ, (ACCOUNT, ("ledger_account_wallet_id_key",))),
     Hot("transfers post", ledger_statements.TRANSFERS_POST, (ACCOUNT,)),
@@ -265,7 +267,7 @@ def _partition(at_ms: int) -> str:
 
 
 SWEEPS = [
-    pytest.param(settlement_statements.CLAIM, id="claim"),
+    pytest.param(settlement_statements.DUE, id="due"),
     pytest.param(settlement_statements.OVERDUE, id="overdue"),
 ]
 

@@ -1,18 +1,20 @@
-"""A backlog is worked off by two hands that never meet at a wallet (F-02, I-11; ADR 0036)."""
+"""A backlog is planned by wallet, and worked off by two hands that do not meet at one (F-02, I-11; ADR 0036)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from threading import Event, get_ident
+from collections.abc import Iterator, Sequence
+from threading import Barrier, Event, get_ident
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import DatabaseError
 
 from kernel import db
 from settlement import draining
-from settlement.batches import HeldClock
+from settlement.batches import HeldClock, Plan
 from settlement.draining import Drain
-from settlement.services import Lane, orders_settle
+from settlement.selectors import orders_due
+from settlement.services import orders_settle
 from tests.books import violations
 from tests.market import Market, market_open, order_row, trader_open
 from trading.models import Order
@@ -44,20 +46,25 @@ def _open() -> int:
 
 
 def test_two_hands_settle_a_backlog_once(drain: Drain, monkeypatch: pytest.MonkeyPatch) -> None:
-    """I-11: each order is settled by one hand; neither hand has an order of the other's wallets."""
-    _backlog(24)
-    lanes: dict[int, set[Lane]] = {}
+    """I-11: each order is settled by one hand; the hands are never at the same wallet."""
+    _backlog(24, traders=8)
+    wallets: dict[int, set[UUID]] = {}
+    both = Barrier(2)
 
-    def seen(*, lane: Lane, **others: object) -> int:
-        lanes.setdefault(get_ident(), set()).add(lane)
-        return orders_settle(lane=lane, **others)  # type: ignore[arg-type]
+    def seen(order_ids: Sequence[UUID], **others: HeldClock) -> int:
+        if get_ident() not in wallets:
+            both.wait(timeout=20)
+        mine = Order.objects.filter(pk__in=order_ids).values_list("wallet_id", flat=True)
+        wallets.setdefault(get_ident(), set()).update(mine)
+        return orders_settle(order_ids, **others)
 
     monkeypatch.setattr(draining, "orders_settle", seen)
     assert drain.settled(Event()) == 24
     assert _open() == 0
     assert violations() == {}
-    assert sorted(len(found) for found in lanes.values()) == [1, 2]
-    assert set.union(*lanes.values()) == {Lane(), Lane(1, 0), Lane(1, 1)}
+    first, second = wallets.values()
+    assert first.isdisjoint(second)
+    assert len(first | second) == 8
 
 
 def test_what_one_batch_holds_needs_no_second_hand() -> None:
@@ -69,28 +76,23 @@ def test_what_one_batch_holds_needs_no_second_hand() -> None:
     assert threads == {get_ident()}
 
 
-@pytest.mark.parametrize("bits", [0, 1])
-def test_a_lane_has_the_orders_of_its_wallets_only(bits: int) -> None:
-    """ADR 0036: lanes are shares of the wallets, by the last bit of their ids."""
-    _backlog(12)
-    mine = [row for row in Order.objects.all() if row.wallet_id.int % 2 == bits]
-    moved = sum(iter(lambda: orders_settle(limit=5, lane=Lane(1, bits)), 0))
-    assert moved == len(mine)
-    assert _open() == 12 - len(mine)
-
-
 @pytest.mark.parametrize("failing", [0, 1])
 def test_a_database_that_is_away_for_one_hand_is_told(
     drain: Drain, monkeypatch: pytest.MonkeyPatch, failing: int
 ) -> None:
     """F-08: the loop hears of it from either hand, and the next turn settles the rest."""
     _backlog(24)
-    real = orders_settle
+    main = get_ident()
+    both = Barrier(2)
+    arrived: set[int] = set()
 
-    def away(*, lane: Lane, **others: object) -> int:
-        if lane == Lane(1, failing):
+    def away(order_ids: Sequence[UUID], **others: HeldClock) -> int:
+        if get_ident() not in arrived:
+            arrived.add(get_ident())
+            both.wait(timeout=20)
+        if (get_ident() == main) is (failing == 0):
             raise DatabaseError("away")
-        return real(lane=lane, **others)  # type: ignore[arg-type]
+        return orders_settle(order_ids, **others)
 
     with monkeypatch.context() as patched:
         patched.setattr(draining, "orders_settle", away)
@@ -124,5 +126,38 @@ def test_batches_tell_how_long_they_held_their_wallets() -> None:
     drain = Drain(held.append)
     drain.settled(Event())
     drain.end()
-    assert held[0].held_s > 0
-    assert held[-1].held_s == 0
+    assert [one.held_s > 0 for one in held] == [True]
+
+
+def test_a_batch_has_all_orders_of_few_wallets() -> None:
+    """ADR 0036: whole wallets are taken, as many as a batch holds, in the order of the plan."""
+    wallets = [[uuid4() for _ in range(size)] for size in (2, 1, 3)]
+    plan = Plan(wallets)
+    assert plan.orders == 6
+    assert [plan.batch(4), plan.batch(4), plan.batch(4)] == [wallets[0] + wallets[1], wallets[2], []]
+
+
+def test_a_wallet_with_more_than_a_batch_is_parted() -> None:
+    """ADR 0036: a batch never has more than its size, and the rest of a large wallet comes last."""
+    large, small = [uuid4() for _ in range(5)], [uuid4()]
+    plan = Plan([large, small])
+    assert [plan.batch(3) for _ in range(3)] == [large[:3], small + large[3:], []]
+
+
+def test_orders_that_failed_together_are_taken_one_by_one() -> None:
+    """F-02: the order that makes a batch fail is found by itself."""
+    orders = [uuid4(), uuid4(), uuid4()]
+    plan = Plan([orders[2:]])
+    plan.one_by_one(orders[:2])
+    assert [plan.batch(9) for _ in range(4)] == [[orders[0]], [orders[1]], [orders[2]], []]
+
+
+def test_plans_find_orders_by_wallet_oldest_first() -> None:
+    """ADR 0036: each wallet once, the wallet of the oldest order first; what is set aside is left out."""
+    _backlog(9, traders=3)
+    rows = list(Order.objects.order_by("expires_at_ms", "id"))
+    found = orders_due(limit=7, skip=[rows[0].id])
+    wallets: dict[UUID, list[UUID]] = {}
+    for row in rows[1:8]:
+        wallets.setdefault(row.wallet_id, []).append(row.id)
+    assert found == list(wallets.values())

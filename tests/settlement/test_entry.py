@@ -19,7 +19,7 @@ from settlement.services import orders_enter, orders_settle, watermarks_raise_ov
 from settlement.worker import SettlementLoop
 from tests.books import SnapshotReader, fingerprint, violations
 from tests.crowd import at_once, meanwhile, other_connection
-from tests.market import Market, Trader, db_now_ms, market_open, order_row, settle_due, trader_open
+from tests.market import Market, Trader, db_now_ms, due, entering, market_open, order_row, settle_due, trader_open
 from tests.support import eventually
 from trading.events import OrderDocument
 from trading.models import Order, OrderOpen
@@ -71,11 +71,11 @@ def test_an_order_is_accepted_opened_and_settled_and_each_step_is_told_once(mark
     accepted, balance = (payload for _, payload in _told(trader, begun))
     assert (_opening_of(accepted), accepted["state"]) == ((None, None, None), "open")
     assert (balance["balance"], balance["open_stakes"], balance["cause"]) == ("9990.00", "10.00", "order.accepted")
-    assert orders_enter(limit=10) == 0
+    assert orders_enter(entering(10)) == 0
 
     placed = _newest_seq(trader)
     market.admitted("1.08520")
-    assert (orders_enter(limit=10), orders_enter(limit=10)) == (1, 0)
+    assert (orders_enter(entering(10)), orders_enter(entering(10))) == (1, 0)
     assert [kind for kind, _ in _told(trader, placed)] == ["order.opened"]
     opened = _told(trader, placed)[0][1]
     assert (opened["open_price"], opened["open_tick"]["seq"], opened["state"]) == ("1.08520", 2, "open")
@@ -147,7 +147,7 @@ def test_an_order_that_still_waits_is_not_settled(market: Market, trader: Trader
     order = trader.place(market, "up", duration_s=1)
     market.admitted("1.08520")
     market.admitted("1.08530", at_ms=order_row(order).expires_at_ms + 1)
-    assert orders_settle(limit=10) == 0
+    assert orders_settle(due(10)) == 0
     assert SettlementLoop().turn() == 1
     row = order_row(order)
     assert (row.open_price, row.close_price, row.state) == (108_520, 108_520, "tied")
@@ -248,7 +248,7 @@ def test_while_the_feed_lives_the_watermark_ends_the_wait() -> None:
 
     def settled() -> int:
         market.heartbeat()
-        return orders_enter(limit=10)
+        return orders_enter(entering(10))
 
     eventually(settled, within_s=10)
     row = order_row(order)
@@ -268,7 +268,7 @@ def test_when_the_feed_is_silent_the_databases_clock_ends_the_wait() -> None:
     eventually(watermarks_raise_overdue, within_s=10)
     assert until_ms + 2_000 < db_now_ms() < until_ms + 4_000
     assert market.tick("1.08520", at_ms=until_ms - 1, received_ms=until_ms).admitted == 0
-    assert orders_enter(limit=10) == 1
+    assert orders_enter(entering(10)) == 1
     assert db.rows("SELECT watermark_ms FROM quotes_watermark_raise WHERE cause = 3") == [(until_ms,)]
     _refunded(order, trader, "no_entry_tick")
 
@@ -327,7 +327,7 @@ def test_several_workers_let_each_order_enter_once() -> None:
 
 def _entered_all(*, limit: int) -> int:
     total = 0
-    while entered := orders_enter(limit=limit):
+    while entered := orders_enter(entering(limit)):
         total += entered
     return total
 
@@ -340,10 +340,10 @@ def test_a_claimed_order_is_left_to_its_worker_and_taken_over_when_that_dies() -
     market.admitted("1.08600")
     with other_connection() as dying:
         dying.execute("SELECT * FROM trading_order_open WHERE order_id = %s FOR NO KEY UPDATE", [first.id])
-        assert orders_enter(limit=10) == 1
+        assert orders_enter(entering(10)) == 1
         assert [order_row(order).open_seq for order in (first, second)] == [None, 2]
         dying.rollback()
-    assert orders_enter(limit=10) == 1
+    assert orders_enter(entering(10)) == 1
     assert violations() == {}
 
 
@@ -358,9 +358,9 @@ def test_a_worker_that_dies_in_a_batch_of_entries_leaves_nothing_half_done(monke
     with monkeypatch.context() as patched:
         patched.setattr("settlement.services.events_append", _fail)
         with pytest.raises(ConnectionError):
-            orders_enter(limit=100)
+            orders_enter(entering(100))
     assert fingerprint() == before
-    assert orders_enter(limit=100) == 2
+    assert orders_enter(entering(100)) == 2
     assert (order_row(kept).open_seq, order_row(returned).reason) == (2, "price_moved")
     assert violations() == {}
 
@@ -375,10 +375,10 @@ def test_a_worker_that_dies_between_entry_and_settlement_is_replaced() -> None:
     market, trader = market_open(entry_rule="next_tick/1"), trader_open()
     order = trader.place(market, "up", duration_s=1)
     market.admitted("1.08600")
-    assert at_once(1, lambda _: orders_enter(limit=10)) == [1]
+    assert at_once(1, lambda _: orders_enter(entering(10))) == [1]
     market.admitted("1.08601", at_ms=order_row(order).expires_at_ms)
     market.admitted("1.08601", at_ms=order_row(order).expires_at_ms + 1)
-    assert at_once(1, lambda _: orders_settle(limit=10)) == [1]
+    assert at_once(1, lambda _: orders_settle(due(10))) == [1]
     assert (order_row(order).open_price, order_row(order).state) == (108_600, "won")
     _sound()
 
@@ -408,11 +408,12 @@ def test_a_batch_of_entries_costs_the_same_statements_whatever_its_size() -> Non
             guard = {"expected_price": "2.0", "max_price_drift": "0"} if number % 2 else {}
             traders[number % 5].place(market, "up", "1.00", **guard)
         market.admitted("1.08600" if size == 2 else "1.08700")
+        ids = entering(1_000)
         with CaptureQueriesContext(connection) as captured:
-            assert orders_enter(limit=1_000) == size
+            assert orders_enter(ids) == size
         sent = [query["sql"] for query in captured]
         assert (sent[0], sent[-1], sent.count("BEGIN")) == ("BEGIN", "COMMIT", 1)
         counts.append(len(sent) - 2)
-    # Claim, entries, what still waits; the refunds' money, orders and facts; the events of all.
-    assert counts[0] == counts[1] <= 13
+    # Claim, entries, what still waits; the refunds' places, money, orders and facts; the events of all.
+    assert counts[0] == counts[1] <= 11
     assert violations() == {}

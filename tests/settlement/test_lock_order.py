@@ -11,7 +11,7 @@ from ledger.services import balance_adjust, demo_refill
 from quotes.services import heartbeats_record, watermarks_raise_to_expiry
 from settlement.services import orders_enter, orders_settle
 from tests.logged import statements_logged
-from tests.market import Market, Trader, db_now_ms, market_open, order_row, trader_open
+from tests.market import Market, Trader, db_now_ms, due, entering, market_open, order_row, trader_open
 
 pytestmark = pytest.mark.django_db
 
@@ -97,7 +97,7 @@ def test_settlement_locks_orders_then_wallets_then_event_counters(market: Market
     """Architecture, lock order: orders by expires_at and id, wallets by id, counters by user."""
     orders = [one.place(market, duration_s=1) for one in (trader, trader_open(), trader)]
     market.admitted("1.08600", at_ms=order_row(orders[-1]).expires_at_ms + 1)
-    log = _recorded(lambda: orders_settle(limit=10))
+    log = _recorded(lambda: orders_settle(due(10)))
     assert _judged(log) == ["orders", "wallets", "event_counters"]
     claim = next(statement for statement in log if "SKIP LOCKED" in statement)
     assert "ORDER BY opened.expires_at_ms, opened.order_id" in claim
@@ -111,7 +111,7 @@ def test_entering_locks_orders_then_wallets_then_event_counters(trader: Trader) 
         person.place(market)
         person.place(market, expected_price="2.0", max_price_drift="0")
     market.admitted("1.08600")
-    log = _recorded(lambda: orders_enter(limit=10))
+    log = _recorded(lambda: orders_enter(entering(10)))
     assert _judged(log) == ["orders", "wallets", "event_counters"]
     claim = next(statement for statement in log if "SKIP LOCKED" in statement)
     assert "ORDER BY opened.expires_at_ms, opened.order_id" in claim
@@ -122,7 +122,7 @@ def test_a_batch_that_only_enters_locks_no_wallet(market: Market, trader: Trader
     waiting = market_open("GBPUSD", entry_rule="next_tick/1")
     trader.place(waiting)
     waiting.admitted("1.08600")
-    assert _judged(_recorded(lambda: orders_enter(limit=10))) == ["orders", "event_counters"]
+    assert _judged(_recorded(lambda: orders_enter(entering(10)))) == ["orders", "event_counters"]
 
 
 def test_a_refill_locks_the_wallet_then_the_event_counter(market: Market, trader: Trader) -> None:
@@ -130,7 +130,7 @@ def test_a_refill_locks_the_wallet_then_the_event_counter(market: Market, trader
     order = trader.place(market, duration_s=1)
     market.admitted("1.08000", at_ms=order_row(order).expires_at_ms)
     market.admitted("1.08000", at_ms=order_row(order).expires_at_ms + 1)
-    orders_settle(limit=10)
+    orders_settle(due(10))
     log = _recorded(lambda: demo_refill(user_id=trader.user.id, wallet_id=trader.wallets["demo"]))
     assert _judged(log) == ["wallets", "event_counters"]
 

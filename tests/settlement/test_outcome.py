@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from settlement.batches import BatchSize
 from settlement.domain import Evidence, Refund, Terms, Tick, outcome, trimmed_mean
@@ -137,7 +137,7 @@ def test_a_refund_has_only_the_reasons_of_the_rules() -> None:
 
 
 def test_the_batch_grows_while_quick_and_shrinks_when_slow() -> None:
-    """Architecture, Settlement: a batch adapts between 25 and 2,000 to hold its locks about 16 ms (ADR 0036)."""
+    """Architecture, Settlement: a batch adapts between 64 and 2,000 to hold its locks about 6 ms (ADR 0036)."""
     size = BatchSize()
     assert size.limit == 100
     for _ in range(10):
@@ -147,6 +147,8 @@ def test_the_batch_grows_while_quick_and_shrinks_when_slow() -> None:
     assert size.limit == 1_000
     for _ in range(10):
         size.observe(settled=size.limit, held_s=10.0)
-    assert size.limit == 25
-    size.observe(settled=24, held_s=0.0001)
-    assert size.limit == 25
+    assert size.limit == 64
+    size.observe(settled=31, held_s=0.0001)
+    assert size.limit == 64
+    size.observe(settled=32, held_s=0.002)
+    assert size.limit == 96

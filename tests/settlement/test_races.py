@@ -12,7 +12,7 @@ from settlement.services import orders_settle, watermarks_raise_overdue
 from settlement.worker import SettlementLoop
 from tests.books import SnapshotReader, violations
 from tests.crowd import at_once, meanwhile, other_connection
-from tests.market import Market, db_now_ms, market_open, order_row, settle_due, trader_open
+from tests.market import Market, db_now_ms, due, market_open, order_row, settle_due, trader_open
 from tests.support import eventually
 from trading.models import Order
 
@@ -70,7 +70,7 @@ def test_a_worker_that_dies_in_a_batch_leaves_nothing_half_done(monkeypatch: pyt
     with monkeypatch.context() as patched:
         patched.setattr("settlement.services.events_numbered", _fail)
         with pytest.raises(ConnectionError):
-            orders_settle(limit=100)
+            orders_settle(due(100))
     assert Order.objects.filter(state="open").count() == 9
     assert violations() == {}
     assert settle_due() == 9

@@ -19,7 +19,7 @@ from settlement.audit import orders_audit
 from settlement.domain import entry, outcome
 from settlement.services import orders_settle
 from tests.books import violations
-from tests.market import Market, db_now_ms, market_open, order_row, settle_due, trader_open
+from tests.market import Market, db_now_ms, due, market_open, order_row, settle_due, trader_open
 from tests.settlement import second_opinion
 from tests.settlement.vectors import Vector, entry_terms_of, evidence_in, terms_of, ticks_of, unsound, vectors_stored
 from trading.events import OrderDocument, order_document
@@ -133,7 +133,7 @@ def test_settlement_agrees_on_logs_in_tables(rule: str) -> None:
     chance = Random(f"tables {rule}")
     vectors = [_settlement_vector(chance) for _ in range(60)]
     ids = vectors_stored(vectors, entry_rule="last_tick/1", settlement_rule=rule)
-    while orders_settle(limit=23):
+    while orders_settle(due(23)):
         pass
     for vector, order_id in zip(vectors, ids, strict=True):
         row, expected = order_row(str(order_id)), _opinion(rule, vector)

@@ -10,20 +10,16 @@ from kernel import db
 from settlement.batches import SET_ASIDE_S, SetAside
 from settlement.services import BatchFailedError, orders_enter, orders_settle
 from settlement.worker import SettlementLoop
-from tests.market import Trader, market_open, order_row, trader_open
+from tests.market import Trader, due, entering, market_open, order_row, trader_open
 
 
-def test_the_failing_order_of_a_batch_is_found_and_left_alone_for_a_while() -> None:
-    """A batch of three fails: they are taken one by one, and the one that fails alone is set aside."""
-    aside, bad, others = SetAside(), uuid4(), [uuid4(), uuid4()]
-    aside.failed([*others, bad], 0.0)
-    assert aside.limit(250) == 1
-    aside.settled(1)
-    aside.failed([bad], 0.0)
+def test_an_order_is_left_alone_for_a_while() -> None:
+    """One that failed by itself waits, and is tried again when its time is over."""
+    aside, bad = SetAside(), uuid4()
+    aside.add(bad, 0.0)
     assert aside.orders(SET_ASIDE_S - 1) == [bad]
-    aside.settled(1)
-    assert aside.limit(250) == 250
     assert aside.orders(SET_ASIDE_S + 1) == []
+    assert aside.orders(0.0) == []
 
 
 def _counter_lost(trader: Trader) -> int:
@@ -48,7 +44,7 @@ def test_orders_beside_a_broken_one_settle_in_the_same_turn() -> None:
     seq = _counter_lost(broken)
 
     with pytest.raises(BatchFailedError):
-        orders_settle(limit=10)
+        orders_settle(due(10))
     SettlementLoop().turn()
 
     assert order_row(first).state == "open"
@@ -67,7 +63,7 @@ def test_orders_beside_a_broken_one_enter_in_the_same_turn() -> None:
     seq = _counter_lost(broken)
 
     with pytest.raises(BatchFailedError):
-        orders_enter(limit=10)
+        orders_enter(entering(10))
     SettlementLoop().turn()
 
     assert [order_row(order).open_seq for order in (first, second)] == [None, 2]

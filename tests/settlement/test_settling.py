@@ -19,7 +19,7 @@ from quotes.services import symbol_halt, symbol_payout_set
 from settlement.audit import orders_audit
 from settlement.services import orders_settle
 from tests.books import violations
-from tests.market import Market, Trader, db_now_ms, market_open, order_row, settle_due, trader_open
+from tests.market import Market, Trader, db_now_ms, due, market_open, order_row, settle_due, trader_open
 from trading.models import Order
 
 pytestmark = pytest.mark.django_db
@@ -243,7 +243,7 @@ def test_the_earliest_expiries_are_settled_first(market: Market, trader: Trader)
     late = trader.place(market, duration_s=3)
     early = trader.place(market, duration_s=1)
     market.admitted("1.09000", at_ms=order_row(late).expires_at_ms + 1)
-    assert orders_settle(limit=1) == 1
+    assert orders_settle(due(1)) == 1
     assert (order_row(early).state == "open", order_row(late).state) == (False, "open")
 
 
@@ -252,7 +252,7 @@ def test_a_limit_bounds_a_batch(market: Market, trader: Trader) -> None:
     for _ in range(7):
         trader.place(market, duration_s=1, stake="1.00")
     market.admitted("1.09000", at_ms=db_now_ms() + 60_000)
-    assert [orders_settle(limit=3) for _ in range(4)] == [3, 3, 1, 0]
+    assert [orders_settle(due(3)) for _ in range(4)] == [3, 3, 1, 0]
     assert violations() == {}
 
 
@@ -272,12 +272,13 @@ def test_a_batch_costs_the_same_statements_whatever_its_size() -> None:
             cursor.execute("SELECT max(expires_at_ms) FROM trading_order_open")
             (last_ms,) = cursor.fetchone() or (0,)
         market.admitted("1.08600", at_ms=max(last_ms, market.now_ms) + 1)
+        ids = due(1_000)
         with CaptureQueriesContext(connection) as captured:
-            assert orders_settle(limit=1_000) == size
+            assert orders_settle(ids) == size
         sent = [query["sql"] for query in captured]
         assert (sent[0], sent[-1], sent.count("BEGIN")) == ("BEGIN", "COMMIT", 1)
         counts.append(len(sent) - 2)
-    # Ten for the orders, their money and their events, and one that leaves the facts for their subscribers.
-    assert counts[0] == counts[1] <= 11
+    # Claim, what is due no more, facts, the places of wallets that are new here, money, orders, events.
+    assert counts[0] == counts[1] == 7
     assert Order.objects.filter(state="open").count() == 0
     assert violations() == {}

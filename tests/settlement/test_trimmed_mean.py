@@ -16,7 +16,7 @@ from settlement.archive import ticks_archive
 from settlement.audit import orders_audit
 from settlement.services import orders_settle
 from tests.books import violations
-from tests.market import Market, Trader, market_open, order_row, settle_due, trader_open
+from tests.market import Market, Trader, due, market_open, order_row, settle_due, trader_open
 from tests.settlement.vectors import vectors_stored
 
 MEAN = "trimmed_mean_10s/1"
@@ -186,7 +186,7 @@ def test_a_batch_of_both_rules_costs_one_statement_more() -> None:
             market.admitted("1.08540", at_ms=market.now_ms + 500)
             market.admitted("1.08500", at_ms=market.now_ms + 9_000)
         with CaptureQueriesContext(connection) as captured:
-            assert orders_settle(limit=1_000) == 2 * size
+            assert orders_settle(due(1_000)) == 2 * size
         counts.append(len(captured) - 2)
     assert counts[0] == counts[1] <= 12
     _sound()

@@ -16,7 +16,7 @@ from settlement.audit import orders_audit
 from settlement.domain import Tick, entry, outcome
 from settlement.services import orders_enter, orders_settle
 from tests.books import violations
-from tests.market import order_row
+from tests.market import due, entering, order_row
 from tests.settlement import second_opinion
 from tests.settlement.vectors import (
     Vector,
@@ -174,7 +174,7 @@ def _audited(*, lost: int) -> None:
 def test_settlement_decides_the_vectors_as_published(rule: str, vectors: list[Vector]) -> None:
     """Rules 3 and 4, I-12: logs in tables, read by the statements of settlement, in batches of any size."""
     ids = vectors_stored(vectors, entry_rule="last_tick/1", settlement_rule=rule)
-    while orders_settle(limit=17):
+    while orders_settle(due(17)):
         pass
     unequal = [
         (vector["name"], found, vector["expected"])
@@ -193,7 +193,7 @@ def _seqs(vector: Vector) -> set[int]:
 def test_settlement_lets_the_vectors_enter_as_published() -> None:
     """Rules 2, next_tick/1: waiting orders are decided from the tables, and what they leave behind is audited."""
     ids = vectors_stored(ENTRY_NEXT, entry_rule="next_tick/1", settlement_rule="last_tick/1")
-    while orders_enter(limit=9):
+    while orders_enter(entering(9)):
         pass
     unequal = []
     for vector, order_id in zip(ENTRY_NEXT, ids, strict=True):
