@@ -12,7 +12,7 @@ from uuid import UUID
 # Below the least, what a batch costs by itself outweighs what traders gain by its being short.
 LIMIT_START, LIMIT_MIN, LIMIT_MAX = 100, 64, 2_000
 # A batch holds its wallets' locks about this long, so that traders in it do not stall.
-HELD_TARGET_S = 0.006
+HELD_TARGET_S = 0.008
 
 
 class Plan:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import psycopg
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
@@ -294,6 +295,12 @@ class Stock:
             rows.append(Session(session_key=key, session_data=store.encode(data), expire_date=expires))
             self.sessions.append(key)
         Session.objects.bulk_create(rows, batch_size=2_000)
+        # The log-in leaves a line of the list of sessions, too.
+        lines = [
+            UserSession(user=user, session_key=row.session_key, ip="127.0.0.1", user_agent="bench")
+            for user, row in zip(users, rows, strict=True)
+        ]
+        UserSession.objects.bulk_create(lines, batch_size=2_000)
 
 
 def token_of(number: int) -> str:

@@ -9,12 +9,15 @@ from contextlib import suppress
 from threading import Lock
 
 import structlog
+from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.login import get_authentication_records
+from allauth.core.internal.httpkit import HTTP_USER_AGENT_MAX_LENGTH
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from redis.exceptions import RedisError
 
 from accounts import errors
@@ -95,7 +98,7 @@ class SessionSeenMiddleware:
         if key and "HTTP_AUTHORIZATION" not in request.META and self._is_due(key) and request.user.is_authenticated:
             # A connection that tells no address is no reason to refuse what the session may do.
             with suppress(PermissionDenied):
-                UserSession.objects.create_from_request(request)
+                _session_seen(request, key)
         return self.get_response(request)
 
     def _is_due(self, key: str) -> bool:
@@ -110,6 +113,17 @@ class SessionSeenMiddleware:
             if len(self._seen) > _SEEN_KEPT:
                 self._seen.popitem(last=False)
         return True
+
+
+def _session_seen(request: HttpRequest, key: str) -> None:
+    """Write where a session is used from now, by one statement; its line is there since the log-in."""
+    seen = {
+        "last_seen_at": timezone.now(),
+        "ip": get_adapter().get_client_ip(request),
+        "user_agent": request.headers.get("User-Agent", "")[:HTTP_USER_AGENT_MAX_LENGTH],
+    }
+    if not UserSession.objects.filter(session_key=key).update(**seen):
+        UserSession.objects.create_from_request(request)
 
 
 def _lacks_factor(request: HttpRequest) -> bool:
