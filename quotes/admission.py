@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
 
 import structlog
 from django.db import connection, transaction
+from msgspec import structs
 
 from kernel import db
 from kernel.clock import DB_NOW_MS_SQL, rfc3339
@@ -114,16 +115,18 @@ def ticks_admit(
             results[symbol_id].refused += revised[symbol_id]
         _ticks_copy(results, logs)
         reach("ticks.copied")
-        _candles_write(results, logs)
-        reach("ticks.candles_written")
-        _heads_write(results, heads, heartbeat_ms)
-        reach("ticks.heads_written")
         told = {key: Admission(heads[key], refused=revised[key]) for key in revised.keys() - results.keys()} | results
-        refusals_record(
-            [(logs[symbol_id].terms.feed, tick) for symbol_id, result in told.items() for tick in result.refused]
-        )
-        if any(result.admitted for result in results.values()):
-            db.run("NOTIFY watermark")
+        # The database writes the candles while Python prepares the heads.
+        with db.pipelined():
+            _candles_write(results, logs)
+            reach("ticks.candles_written")
+            _heads_write(results, heads, heartbeat_ms)
+            reach("ticks.heads_written")
+            refusals_record(
+                [(logs[symbol_id].terms.feed, tick) for symbol_id, result in told.items() for tick in result.refused]
+            )
+            if any(result.admitted for result in results.values()):
+                db.send("NOTIFY watermark")
         reach("ticks.written")
     reach("ticks.committed")
     for symbol_id, result in results.items():
@@ -193,7 +196,7 @@ def _candles_write(results: Mapping[int, Admission], logs: Mapping[int, SymbolLo
     ]
     if not spans:
         return
-    db.run(
+    db.send(
         statements.CANDLES_UPSERT,
         {
             "intervals": db.numbers_array(CANDLES_STORED_S),
@@ -214,7 +217,7 @@ def _candles_write(results: Mapping[int, Admission], logs: Mapping[int, SymbolLo
 def _heads_write(results: Mapping[int, Admission], before: Mapping[int, Head], heartbeat_ms: int) -> None:
     ids = sorted(results)
     heads = [results[symbol_id].head for symbol_id in ids]
-    db.run(
+    db.send(
         statements.HEADS_WRITE,
         {
             "ids": db.numbers_array(ids),
@@ -236,7 +239,7 @@ def _heads_write(results: Mapping[int, Admission], before: Mapping[int, Head], h
 
 def raises_write(heads: Mapping[int, Head], cause: RaiseCause) -> None:
     """Store raised watermarks with their cause; every raise is on record."""
-    db.run(
+    db.send(
         statements.RAISES_WRITE,
         {
             "ids": db.numbers_array(heads),
@@ -262,7 +265,7 @@ def watermarks_raise_to_expiry(*, targets: Mapping[int, int]) -> int:
         clock = db.row(f"SELECT {DB_NOW_MS_SQL}")
         assert clock is not None
         raised = {
-            symbol_id: replace(head, watermark_ms=targets[symbol_id])
+            symbol_id: structs.replace(head, watermark_ms=targets[symbol_id])
             for symbol_id, head in heads.items()
             if head.watermark_ms < targets[symbol_id] and targets[symbol_id] + ADMISSION.grace_ms < clock[0]
         }
@@ -301,7 +304,7 @@ def refusals_record(refused: Iterable[tuple[str, RefusedTick]]) -> None:
         newest[key] = tick.tick
         count("ticks_refused", feed=feed, reason=tick.reason.value)
     keys = sorted(counts)
-    db.run(
+    db.send(
         statements.REFUSALS_COUNT,
         {
             "feeds": [key[0] for key in keys],
@@ -314,7 +317,7 @@ def refusals_record(refused: Iterable[tuple[str, RefusedTick]]) -> None:
     sampled = list(islice((key for key in keys if _sample_due(key, newest[key].recv_ms)), _SAMPLES_PER_BATCH))
     if not sampled:
         return
-    db.run(
+    db.send(
         statements.REFUSALS_SAMPLE,
         {
             "feeds": [key[0] for key in sampled],

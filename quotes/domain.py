@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import IntEnum, StrEnum
+
+import msgspec
+from msgspec import structs
 
 from kernel.money import mid, scale_half_even
 
@@ -106,8 +109,7 @@ class RawTick:
     serves_all: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(msgspec.Struct, frozen=True, gc=False):
     """Where a symbol's log stands."""
 
     seq: int = 0
@@ -120,8 +122,7 @@ class Head:
     candidate_packet: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AdmittedTick:
+class AdmittedTick(msgspec.Struct, frozen=True, gc=False):
     """A tick of the log."""
 
     seq: int
@@ -257,7 +258,7 @@ def admit(
         recent.remember(tick, price)
     newest = result.head.tick_at_ms
     if result.admitted and newest is not None and newest - 1 > result.head.watermark_ms:
-        result.head = replace(result.head, watermark_ms=newest - 1)
+        result.head = structs.replace(result.head, watermark_ms=newest - 1)
     return result
 
 
@@ -291,7 +292,9 @@ def _levelled(tick: RawTick, price: int, head: Head, settings: AdmissionSettings
         return without, None
     if _near(price, head.tick_price, settings):
         return without, None
-    candidate = replace(head, candidate_price=price, candidate_recv_ms=tick.recv_ms, candidate_packet=tick.packet)
+    candidate = structs.replace(
+        head, candidate_price=price, candidate_recv_ms=tick.recv_ms, candidate_packet=tick.packet
+    )
     return candidate, Refusal.OUTLIER
 
 

@@ -123,9 +123,9 @@ def _admit_with(**changed: int) -> Callable[..., Admission]:
 
 
 def _admit_over_the_watermark(*, head: Head, **given: Any) -> Admission:
-    found: Admission = CORRECT.admit(head=replace(head, watermark_ms=0), **given)
+    found: Admission = CORRECT.admit(head=structs.replace(head, watermark_ms=0), **given)
     watermark_ms = max(head.watermark_ms, found.head.watermark_ms)
-    return replace(found, head=replace(found.head, watermark_ms=watermark_ms))
+    return replace(found, head=structs.replace(found.head, watermark_ms=watermark_ms))
 
 
 def _admit_by_time(*, ticks: Sequence[Any], **given: Any) -> Admission:
@@ -138,7 +138,7 @@ def _admit_to_the_tick(**given: Any) -> Admission:
     newest_ms = found.head.tick_at_ms
     if not found.admitted or newest_ms is None or newest_ms <= found.head.watermark_ms:
         return found
-    return replace(found, head=replace(found.head, watermark_ms=newest_ms))
+    return replace(found, head=structs.replace(found.head, watermark_ms=newest_ms))
 
 
 def _closed_in_the_past(word: Any, **_: Any) -> int:

@@ -11,6 +11,8 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from msgspec import structs
+
 from bench.simulator.build import Build
 from bench.simulator.database import Database, Session, SessionGoneError, Transaction
 from bench.simulator.rows import DeclarationRow, HeadRow, RaiseRow, SymbolRow
@@ -315,7 +317,7 @@ class Parser:
         for key in self._logs:
             before: HeadRow = transaction.read("head", key)
             watermark_ms = max(before.head.watermark_ms, alive_ms - self.build.heartbeat_grace_ms)
-            head = replace(before.head, watermark_ms=watermark_ms)
+            head = structs.replace(before.head, watermark_ms=watermark_ms)
             heartbeat_ms = max(before.heartbeat_ms or 0, alive_ms)
             transaction.write("head", key, replace(before, head=head, heartbeat_ms=heartbeat_ms))
             if watermark_ms > before.head.watermark_ms:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
+from msgspec import structs
+
 from bench.simulator.build import Build
 from bench.simulator.database import Database, Session, SessionGoneError, Transaction, UniqueError
 from bench.simulator.placing import post
@@ -107,7 +109,7 @@ class Worker:
         for key, until_ms in targets.items():
             head: HeadRow = transaction.read("head", key) if self.build.fence_locked else stale[key]
             if self.build.is_overdue(until_ms, head, now_ms):
-                raised = replace(head, head=replace(head.head, watermark_ms=until_ms))
+                raised = replace(head, head=structs.replace(head.head, watermark_ms=until_ms))
                 transaction.write("head", key, raised)
                 transaction.append(("raise", key), [RaiseRow(until_ms, RaiseCause.SETTLEMENT, now_ms)])
                 self.world.seen["fence raised"] += 1

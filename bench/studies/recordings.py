@@ -7,10 +7,12 @@ import re
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from statistics import median_low
+
+from msgspec import structs
 
 from quotes.adapters.binance import BinanceDialect
 from quotes.adapters.kraken import KrakenDialect
@@ -189,7 +191,7 @@ def with_tick(log: Log, wrong: RawTick, settings: AdmissionSettings) -> list[Adm
         )
         head = result.head
         admitted += result.admitted
-        if number >= place and replace(head, seq=log.heads[number].seq) == log.heads[number]:
+        if number >= place and structs.replace(head, seq=log.heads[number].seq) == log.heads[number]:
             return admitted + log.ticks[log.heads[number].seq :]
     return admitted
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from msgspec import structs
 
 from quotes.domain import ADMISSION, Head, RawTick, RecentTicks, Refusal, admit, price_of
 from tests.quotes.ticks import SCALE, T0, judged, prices, raw, reasons
@@ -250,7 +250,7 @@ def test_the_memory_of_ticks_is_bounded() -> None:
 
 def test_admission_does_not_touch_the_head_it_was_given() -> None:
     """I-14: pure; a batch whose transaction fails leaves nothing behind but the caller's memory."""
-    head = replace(LEVEL)
+    head = structs.replace(LEVEL)
 
     admit(head=head, ticks=[raw("1.0", T0 + 1)], recent=RecentTicks(), price_source="mid", scale=SCALE)
 
