@@ -1,0 +1,3 @@
+"""x"""
+def connect() -> None:
+    """x"""
