@@ -23,6 +23,7 @@ SELECT key.kid, key.secret, key.scopes, key.networks, key.valid_from_ms, key.val
        link.id, link.account, link.server, link.user_id, owner.is_active
 FROM ea_key AS key JOIN ea_link AS link ON link.id = key.link_id JOIN accounts_user AS owner ON owner.id = link.user_id
 WHERE key.kid = ANY(%(kids)s)"""
+_SIBLINGS = "SELECT kid FROM ea_key WHERE link_id = (SELECT link_id FROM ea_key WHERE kid = %(kid)s)"
 
 _ENDED = f"""
 SELECT kid FROM ea_key WHERE kid = ANY(%(kids)s)
@@ -67,6 +68,11 @@ def keys_read(kids: Collection[str]) -> dict[str, LiveKey]:
     """Return the keys that there are, by their ids; one of a closed account or with a lost secret is none."""
     found = (_key(row) for row in db.rows(_READ, {"kids": list(kids)}))
     return {key.kid: key for key in found if key is not None}
+
+
+def keys_beside(kid: str) -> dict[str, LiveKey]:
+    """Return all keys of the installation that a key belongs to, this one included; nothing for an unknown key."""
+    return keys_read([other for (other,) in db.rows(_SIBLINGS, {"kid": kid})])
 
 
 def keys_ended(kids: Collection[str]) -> set[str]:

@@ -179,7 +179,6 @@ def _stored(batch: dict[int, Arrived]) -> dict[int, Logged]:
 
 def _told_again(
     event: Arrived,
-    event_id: UUID,
     sha256: bytes,
     recv_us: int,
     log_us: int,

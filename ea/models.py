@@ -290,8 +290,7 @@ class TradingSwitch(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["scope", "name"], name="ea_trading_switch_once"),
             models.CheckConstraint(
-                condition=Q(scope="platform", name="")
-                | Q(scope__in=["link", "strategy", "symbol"]) & ~Q(name=""),
+                condition=Q(scope="platform", name="") | Q(scope__in=["link", "strategy", "symbol"]) & ~Q(name=""),
                 name="ea_trading_switch_place",
             ),
         ]
@@ -314,6 +313,7 @@ class Alert(models.Model):
     class Meta:
         db_table = "ea_alert"
         verbose_name = "alert"
+        indexes = [models.Index(fields=["kid", "kind", "address"], name="ea_alert_by_key")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.kid}"

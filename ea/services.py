@@ -149,6 +149,12 @@ def alert_add(*, kind: str, link_id: int, kid: str, now_ms: int, address: str = 
     Alert.objects.create(kind=kind, link_id=link_id, kid=kid, address=address, detail=detail[:200], at_ms=now_ms)
 
 
+def address_note(*, link_id: int, kid: str, address: str, now_ms: int) -> None:
+    """Put on record that a key is used from an address for the first time."""
+    if not Alert.objects.filter(kid=kid, kind="address", address=address).exists():
+        alert_add(kind="address", link_id=link_id, kid=kid, address=address, now_ms=now_ms)
+
+
 def _live(link_id: int, now_ms: int) -> list[Key]:
     keys = Key.objects.filter(link_id=link_id, revoked_at_ms__isnull=True)
     return [key for key in keys if key.valid_until_ms is None or key.valid_until_ms > now_ms]

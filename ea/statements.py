@@ -42,7 +42,7 @@ SELECT event_id, log_us, CASE WHEN row_number() OVER () = 1 THEN pg_notify('{DUE
 
 # What stands in the log in the way of events, the same event first, then the same ticket, then the same number.
 STORED = """
-SELECT DISTINCT ON (asked.ord) asked.ord, event.event_id, event.sha256, event.recv_us, event.log_us,
+SELECT DISTINCT ON (asked.ord) asked.ord, event.sha256, event.recv_us, event.log_us,
        event.link_id, ea_order.order_id, found.way
 FROM unnest(%(ords)s::int[], %(event_ids)s::uuid[], %(links)s::bigint[], %(kids)s::text[], %(sids)s::text[],
             %(seqs)s::bigint[], %(sources)s::text[], %(tickets)s::text[], %(actions)s::text[])

@@ -243,6 +243,7 @@ RATE_LIMITS = {
     "orders": (100, 1, 200),
     "writes": (10, 1, 20),
     "reads": (50, 1, 100),
+    "ea": (50, 1, 200),
     # Each counts up to 50,000 orders.
     "statistics": (2, 1, 10),
     "log_in": (10, 60, 10),

@@ -1,0 +1,384 @@
+"""One connection's conversation, whichever way its bytes come: who it is, its numbers, its answers.
+
+Everything here runs on the event loop's thread. A signal's number is taken when it is handed to the log; when the log
+cannot be written, the number is given back, so that what is sent again comes in its order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Callable
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
+
+from accounts.domain import Address
+from ea.codes import RejectCode, Rejected
+from ea.framing import PAYLOAD_BYTES_MAX
+from ea.gateway.bucket import Bucket
+from ea.gateway.offset import Offset
+from ea.keys import LiveKey
+from ea.log import Arrived, Logged
+from ea.protocol import (
+    HEARTBEAT_S,
+    HEARTBEATS_MISSED_MAX,
+    Heartbeat,
+    Hello,
+    Message,
+    ParamsAck,
+    Resync,
+    Signal,
+    message_decoded,
+    signature_holds,
+)
+from ea.replies import Ack, Challenge, ServerHeartbeat, ServerResync, Welcome, encoded, reject_frame
+from kernel.metrics import count
+
+if TYPE_CHECKING:
+    from ea.gateway.hub import Hub
+
+HELLO_S = 5.0
+SILENT_S = float(HEARTBEAT_S * HEARTBEATS_MISSED_MAX)
+# Signals of one connection that wait for the log; above the first no more is read, below the second reading goes on.
+UNACKED_MAX, UNACKED_LOW = 200, 50
+RATE_PER_S, RATE_BURST = 50, 200
+# Whatever is no signal that goes to the log; who needs more is broken, and is cut off.
+OTHER_PER_S, OTHER_BURST = 10, 300
+RETRY_MS = 1_000
+
+
+class Wire(Protocol):
+    """What a transport does for a session."""
+
+    def send(self, payload: bytes) -> None:
+        """Send one payload."""
+
+    def close(self, reason: str) -> None:
+        """Send what is waiting, and end the connection."""
+
+    def reading(self, go_on: bool) -> None:
+        """Read on, or leave what comes where it is."""
+
+
+class Stage(Enum):
+    """How far a connection is."""
+
+    NEW = 0
+    ASKING = 1
+    KNOWN = 2
+    CLOSED = 3
+
+
+class Session:
+    """The conversation with one client."""
+
+    def __init__(self, hub: Hub, wire: Wire, address: Address | None) -> None:
+        self.hub, self.wire, self.address = hub, wire, address
+        self.id = secrets.token_hex(8)
+        self.stage = Stage.NEW
+        self.key: LiveKey | None = None
+        self.sid = ""
+        self.told_no = 0
+        self.heard_s = self.said_s = time.monotonic()
+        self.stalled = False
+        self._nonce = secrets.token_hex(16)
+        self._held: list[bytes] = []
+        self._next = 1
+        self._gap_high = 0
+        self._throttled = False
+        self._unacked = 0
+        self._paused = False
+        self._offset = Offset()
+        self._bucket = Bucket(per_s=RATE_PER_S, burst=RATE_BURST, now_s=self.heard_s)
+        self._other = Bucket(per_s=OTHER_PER_S, burst=OTHER_BURST, now_s=self.heard_s)
+        hub.opened(self)
+        self.say(Challenge(nonce=self._nonce))
+
+    # --- what comes in ------------------------------------------------------------------------------
+
+    def heard(self, payload: bytes) -> None:
+        """Take one payload; whatever it is, no more than this connection suffers from it."""
+        if self.stage is Stage.CLOSED:
+            return
+        self.heard_s = time.monotonic()
+        if self.stage is Stage.ASKING:
+            self._held.append(payload)
+            return
+        try:
+            if len(payload) > PAYLOAD_BYTES_MAX:
+                raise Rejected(RejectCode.BAD_FRAME, f"a payload has at most {PAYLOAD_BYTES_MAX} bytes")
+            message = message_decoded(payload)
+            if type(message) is not Signal and self._other.take(self.heard_s):
+                self.close("rate_limited")
+            elif self.stage is Stage.NEW:
+                self._greeted(message, payload)
+            else:
+                _ANSWERS[type(message)](self, message, payload)
+        except Rejected as rejected:
+            self.refuse(rejected)
+            if self._other.take(self.heard_s):
+                self.close("rate_limited")
+
+    def _greeted(self, message: Message, payload: bytes) -> None:
+        if not isinstance(message, Hello):
+            raise Rejected(RejectCode.SCHEMA, "the first frame is a hello")
+        self.stage = Stage.ASKING
+        self._pause()
+        self.hub.key_ask(self, message, payload)
+
+    def known(self, hello: Hello, payload: bytes, key: LiveKey | None, last_seq: int, told_no: int) -> None:
+        """Go on with what the database says of the key that was shown; refuse it, or welcome the client."""
+        if self.stage is not Stage.ASKING:
+            return
+        try:
+            self._admitted(hello, payload, key)
+        except Rejected as rejected:
+            if key is not None and rejected.code in _AUDITED:
+                self.hub.alert(key, self.address, rejected.code.value, rejected.detail)
+            self.refuse(rejected)
+            return
+        assert key is not None
+        self.stage, self.key, self.sid, self.told_no = Stage.KNOWN, key, hello.sid, told_no
+        self._next = last_seq + 1
+        if hello.first_seq is not None:
+            self._hole(hello.first_seq)
+        self.hub.admitted(self)
+        self.say(
+            Welcome(
+                session=self.id,
+                server_ms=time.time_ns() // 1_000_000,
+                hb_s=HEARTBEAT_S,
+                last_seq_seen=last_seq,
+                params_rev=0,
+                limits={"rate_per_s": RATE_PER_S, "burst": RATE_BURST, "payload_bytes": PAYLOAD_BYTES_MAX},
+            )
+        )
+        held, self._held = self._held, []
+        for waiting in held:
+            self.heard(waiting)
+        self._unpause()
+
+    def unread(self) -> None:
+        """Send a client away for a while: the database is away, so nothing is known of its key."""
+        self.refuse(Rejected(RejectCode.OVERLOADED, "the database is away"))
+
+    def _admitted(self, hello: Hello, payload: bytes, key: LiveKey | None) -> None:
+        """Check who it is. Nothing is told of a key to somebody who does not have its secret."""
+        if key is None:
+            raise Rejected(RejectCode.UNKNOWN_KEY, "there is no such key")
+        nonce_holds = hmac.compare_digest(hello.nonce.encode(), self._nonce.encode())
+        if not signature_holds(payload, key.secret) or not nonce_holds:
+            raise Rejected(RejectCode.BAD_SIG, "the hello is not signed with this key over this nonce")
+        key.check(address=self.address, now_ms=time.time_ns() // 1_000_000)
+        if (hello.acct, hello.server) != (key.account, key.server):
+            raise Rejected(RejectCode.ACCT_MISMATCH, "the key belongs to another account or server")
+
+    def _signal(self, signal: Signal, payload: bytes) -> None:
+        key = self._key_of(signal)
+        if not signature_holds(payload, key.secret):
+            raise Rejected(RejectCode.BAD_SIG, "the signature does not hold", event_id=signal.event_id)
+        if (signal.acct, signal.server) != (key.account, key.server):
+            self._numbered(signal)
+            raise self._refusal(RejectCode.ACCT_MISMATCH, "the key belongs to another account or server", signal)
+        if wait_ms := self._bucket.take(self.heard_s):
+            self._throttled = True
+            self._answer_no(RejectCode.RATE_LIMITED, "too many signals", signal, wait_ms)
+            return
+        if not self.hub.inbox.has_room:
+            self._answer_no(RejectCode.OVERLOADED, "too much is waiting", signal, RETRY_MS)
+            return
+        self._numbered(signal)
+        self._unacked += 1
+        if self._unacked >= UNACKED_MAX:
+            self._pause()
+        arrived = Arrived(
+            signal=signal,
+            raw=payload,
+            sha256=hashlib.sha256(payload).digest(),
+            link_id=key.link_id,
+            recv_us=time.time_ns() // 1_000,
+            offset_ms=self._offset.ms,
+            rtt_us=self._offset.rtt_us,
+        )
+        self.hub.inbox.put(arrived, self)
+
+    def _key_of(self, signal: Signal) -> LiveKey:
+        """Return the key that a signal names: the connection's, or another one of its installation."""
+        assert self.key is not None
+        if signal.kid == self.key.kid:
+            return self.key
+        other = self.hub.key_of_link(signal.kid, self.key.link_id)
+        if other is None:
+            raise self._refusal(RejectCode.UNKNOWN_KEY, "there is no such key of this installation", signal)
+        other.check(address=self.address, now_ms=time.time_ns() // 1_000_000)
+        return other
+
+    def _numbered(self, signal: Signal) -> None:
+        """Take a signal's number.
+
+        A number that comes too early is refused and the ones in front of it are asked for. When a number that was
+        refused so comes again, the client has begun to send again and has nothing older: the server goes on there.
+
+        :raises Rejected: ``seq_gap``, or ``rate_limited`` while what is in front of it was refused for that
+        """
+        if signal.seq > self._next and signal.seq > self._gap_high and signal.sid == self.sid:
+            if self._throttled:
+                raise self._refusal(RejectCode.RATE_LIMITED, "what is in front of it was refused", signal)
+            first, self._gap_high = self._gap_high < self._next, signal.seq
+            if first:
+                self.say(ServerResync(from_seq=self._next))
+            raise self._refusal(RejectCode.SEQ_GAP, f"{self._next} comes next", signal)
+        if signal.sid == self.sid:
+            if signal.seq > self._next:
+                self._hole(signal.seq)
+            self._throttled = False
+            self._next = max(self._next, signal.seq + 1)
+
+    def _hole(self, first_seq: int) -> None:
+        """Go on at a number because the client has nothing older."""
+        if first_seq > self._next:
+            count("ea_sequence_holes")
+            self._alert("hole", f"{self.sid}: {self._next} to {first_seq - 1} are missing")
+            self._next = first_seq
+
+    def _heartbeat(self, heartbeat: Heartbeat, payload: bytes) -> None:
+        self._verified(payload)
+        recv_us = time.time_ns() // 1_000
+        self._offset.heard(recv_us=recv_us, client_ms=heartbeat.t_ms, rtt_us=heartbeat.link_rtt_us)
+        self.say(ServerHeartbeat(seq=heartbeat.seq, t_ms=recv_us // 1_000, server_ms=recv_us // 1_000))
+
+    def _resync(self, resync: Resync, payload: bytes) -> None:
+        self._verified(payload)
+        self._hole(resync.from_seq)
+
+    def _params_ack(self, _: ParamsAck, payload: bytes) -> None:
+        self._verified(payload)
+
+    def _hello_again(self, _: Hello, __: bytes) -> None:
+        raise Rejected(RejectCode.SCHEMA, "the hello was said")
+
+    def _verified(self, payload: bytes) -> None:
+        assert self.key is not None
+        if not signature_holds(payload, self.key.secret):
+            raise Rejected(RejectCode.BAD_SIG, "the signature does not hold")
+
+    # --- what goes out ------------------------------------------------------------------------------
+
+    def say(self, reply: Struct) -> None:
+        """Send a frame, unless the connection has ended."""
+        if self.stage is not Stage.CLOSED:
+            self.said_s = time.monotonic()
+            self.wire.send(encoded(reply))
+
+    def logged(self, arrived: Arrived, result: Logged) -> None:
+        """Acknowledge what is in the log."""
+        self._acked()
+        signal = arrived.signal
+        if result.conflict is not None:
+            self._alert(result.conflict.value, f"{signal.event_id}: {result.detail}")
+            self.refuse(self._refusal(result.conflict, result.detail, signal))
+            return
+        self.say(
+            Ack(
+                event_id=signal.event_id,
+                seq=signal.seq,
+                status="duplicate" if result.duplicate else "accepted",
+                order_ids=[] if result.order_id is None else [str(result.order_id)],
+                t_recv_us=result.recv_us,
+                t_log_us=result.log_us,
+            )
+        )
+
+    def not_logged(self, arrived: Arrived) -> None:
+        """Give a signal's number back: the database is away."""
+        self._acked()
+        self._next = min(self._next, arrived.signal.seq) if arrived.signal.sid == self.sid else self._next
+        self._gap_high, self._throttled = 0, True
+        self._answer_no(RejectCode.OVERLOADED, "the log cannot be written", arrived.signal, RETRY_MS)
+
+    def told(self, frames: list[tuple[int, str]]) -> None:
+        """Tell what was decided; a client that does not read is told when it does."""
+        for no, frame in frames:
+            if no <= self.told_no:
+                continue
+            if self.stalled or self.stage is not Stage.KNOWN:
+                return
+            self.said_s = time.monotonic()
+            self.wire.send(frame.encode())
+            self.told_no = no
+
+    def refuse(self, rejected: Rejected) -> None:
+        """Answer a frame that is not accepted; end the connection where it cannot go on."""
+        count("ea_frames_rejected", code=rejected.code.value)
+        if rejected.code in _AUDITED:
+            self._alert(rejected.code.value, rejected.detail)
+        if rejected.code.final and rejected.seq and self.stage is Stage.KNOWN:
+            # The client drops it, so its number will not come again.
+            self._next = rejected.seq + 1 if rejected.seq == self._next else self._next
+        retry_ms = RETRY_MS if rejected.code in (RejectCode.OVERLOADED, RejectCode.INTERNAL) else 0
+        self.say(reject_frame(rejected, retry_after_ms=retry_ms))
+        if self.stage is not Stage.KNOWN or rejected.code in _CLOSING:
+            self.close(rejected.code.value)
+
+    def close(self, reason: str) -> None:
+        """End the connection."""
+        if self.stage is not Stage.CLOSED:
+            self.stage = Stage.CLOSED
+            self._held.clear()
+            count("ea_connections_closed", reason=reason)
+            self.hub.closed(self)
+            self.wire.close(reason)
+
+    def lost(self) -> None:
+        """Take note that the connection is gone."""
+        self.close("gone")
+
+    def stall(self, stalled: bool) -> None:
+        """Take note that the client does not read, or does again."""
+        self.stalled = stalled
+        if stalled:
+            self._pause()
+        elif self.stage is Stage.KNOWN:
+            self._unpause()
+            self.hub.behind(self)
+
+    def _alert(self, kind: str, detail: str) -> None:
+        if self.key is not None:
+            self.hub.alert(self.key, self.address, kind, detail)
+
+    def _answer_no(self, code: RejectCode, detail: str, signal: Signal, retry_ms: int) -> None:
+        count("ea_frames_rejected", code=code.value)
+        self.say(reject_frame(self._refusal(code, detail, signal), retry_after_ms=retry_ms))
+
+    def _refusal(self, code: RejectCode, detail: str, signal: Signal) -> Rejected:
+        return Rejected(code, detail, event_id=signal.event_id)
+
+    def _acked(self) -> None:
+        self._unacked -= 1
+        if self._paused and self._unacked <= UNACKED_LOW:
+            self._unpause()
+
+    def _pause(self) -> None:
+        self._paused = True
+        self.wire.reading(go_on=False)
+
+    def _unpause(self) -> None:
+        if self._paused and not self.stalled and self.stage is Stage.KNOWN:
+            self._paused = False
+            self.wire.reading(go_on=True)
+
+
+# Somebody who sends these has no business here, or is not who he says.
+_AUDITED = frozenset({RejectCode.BAD_SIG, RejectCode.ACCT_MISMATCH, RejectCode.IP_DENIED})
+_CLOSING = _AUDITED | {RejectCode.BAD_FRAME, RejectCode.KEY_REVOKED}
+_ANSWERS: dict[type, Callable[..., None]] = {
+    Signal: Session._signal,
+    Heartbeat: Session._heartbeat,
+    Resync: Session._resync,
+    ParamsAck: Session._params_ack,
+    Hello: Session._hello_again,
+}
