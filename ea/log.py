@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from threading import Lock
 from uuid import UUID
 
-from django.db import DatabaseError, InterfaceError, connection, transaction
+import structlog
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connection, transaction
+from psycopg import DataError as DriverDataError
 from psycopg import Error as DriverError
 
 from ea import statements
@@ -19,8 +21,11 @@ from kernel.failpoints import reach
 from kernel.ids import uuid7
 from kernel.metrics import count
 
+log = structlog.get_logger(__name__)
+
 # COPY speaks to the driver directly, so its errors come without Django's wrapping.
 DATABASE_AWAY = (DatabaseError, InterfaceError, DriverError)
+_REFUSED_BY_TABLES = (DataError, IntegrityError, DriverDataError)
 _ATTEMPTS = 5
 
 
@@ -69,10 +74,24 @@ class EventLog:
         with self._lock:
             try:
                 return self._appended(batch)
+            except _REFUSED_BY_TABLES as error:
+                # One that the tables refuse must not hold up the others; the schema should have refused it.
+                log.error("ea_event_refused_by_tables", exc_info=error)
+                return self._each_alone(batch)
             except DATABASE_AWAY:
                 # Whether the commit went through is not known, so neither is where the chain stands.
                 self._begin_chain()
                 raise
+
+    def _each_alone(self, batch: Sequence[Arrived]) -> list[Logged]:
+        results = []
+        for event in batch:
+            try:
+                results += self._appended([event])
+            except _REFUSED_BY_TABLES:
+                refused = Logged(duplicate=False, recv_us=event.recv_us, log_us=0, conflict=RejectCode.SCHEMA)
+                results.append(refused)
+        return results
 
     def _begin_chain(self) -> None:
         self._chain = uuid7()

@@ -267,12 +267,14 @@ def _meta_holds(meta: bytes) -> bool:
 
 def _undecoded(payload: bytes, error: Exception) -> Rejected:
     """Say why a payload could not be read, and of which event, as far as that can be told."""
-    if not isinstance(error, msgspec.ValidationError):
-        return Rejected(RejectCode.BAD_JSON, "the payload is no JSON in UTF-8")
     try:
+        # The schema is asked before the end of the payload is reached: whether the rest is JSON is seen here.
+        msgspec.json.decode(payload)
         peek = _peeker.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except msgspec.ValidationError:
         return Rejected(RejectCode.SCHEMA, "the payload is no object")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Rejected(RejectCode.BAD_JSON, "the payload is no JSON in UTF-8")
     event_id = peek.event_id if isinstance(peek.event_id, str) and len(peek.event_id) <= 64 else None
     if peek.v != VERSION and type(peek.v) is int:
         return _other_version(peek.v, event_id)

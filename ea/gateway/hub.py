@@ -15,7 +15,8 @@ from accounts.domain import Address
 from ea.codes import RejectCode, Rejected
 from ea.gateway.inbox import Inbox
 from ea.gateway.news import News
-from ea.gateway.session import HELLO_S, SILENT_S, Session, Stage
+from ea.gateway.session import HELLO_S, SILENT_S, Session
+from ea.gateway.wire import Stage
 from ea.keys import LiveKey, keys_beside, last_seq
 from ea.log import DATABASE_AWAY
 from ea.news import no_to_go_on

@@ -11,8 +11,7 @@ import hmac
 import secrets
 import time
 from collections.abc import Callable
-from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -20,7 +19,9 @@ from accounts.domain import Address
 from ea.codes import RejectCode, Rejected
 from ea.framing import PAYLOAD_BYTES_MAX
 from ea.gateway.bucket import Bucket
+from ea.gateway.numbers import Numbers, Verdict
 from ea.gateway.offset import Offset
+from ea.gateway.wire import Stage, Wire
 from ea.keys import LiveKey
 from ea.log import Arrived, Logged
 from ea.protocol import (
@@ -51,28 +52,6 @@ OTHER_PER_S, OTHER_BURST = 10, 300
 RETRY_MS = 1_000
 
 
-class Wire(Protocol):
-    """What a transport does for a session."""
-
-    def send(self, payload: bytes) -> None:
-        """Send one payload."""
-
-    def close(self, reason: str) -> None:
-        """Send what is waiting, and end the connection."""
-
-    def reading(self, go_on: bool) -> None:
-        """Read on, or leave what comes where it is."""
-
-
-class Stage(Enum):
-    """How far a connection is."""
-
-    NEW = 0
-    ASKING = 1
-    KNOWN = 2
-    CLOSED = 3
-
-
 class Session:
     """The conversation with one client."""
 
@@ -87,9 +66,7 @@ class Session:
         self.stalled = False
         self._nonce = secrets.token_hex(16)
         self._held: list[bytes] = []
-        self._next = 1
-        self._gap_high = 0
-        self._throttled = False
+        self._numbers = Numbers(0)
         self._unacked = 0
         self._paused = False
         self._offset = Offset()
@@ -143,9 +120,9 @@ class Session:
             return
         assert key is not None
         self.stage, self.key, self.sid, self.told_no = Stage.KNOWN, key, hello.sid, told_no
-        self._next = last_seq + 1
+        self._numbers = Numbers(last_seq)
         if hello.first_seq is not None:
-            self._hole(hello.first_seq)
+            self._missing(self._numbers.go_on_at(hello.first_seq))
         self.hub.admitted(self)
         self.say(
             Welcome(
@@ -182,16 +159,15 @@ class Session:
         if not signature_holds(payload, key.secret):
             raise Rejected(RejectCode.BAD_SIG, "the signature does not hold", event_id=signal.event_id)
         if (signal.acct, signal.server) != (key.account, key.server):
-            self._numbered(signal)
             raise self._refusal(RejectCode.ACCT_MISMATCH, "the key belongs to another account or server", signal)
         if wait_ms := self._bucket.take(self.heard_s):
-            self._throttled = True
-            self._answer_no(RejectCode.RATE_LIMITED, "too many signals", signal, wait_ms)
+            self._later(RejectCode.RATE_LIMITED, "too many signals", signal, wait_ms)
             return
         if not self.hub.inbox.has_room:
-            self._answer_no(RejectCode.OVERLOADED, "too much is waiting", signal, RETRY_MS)
+            self._later(RejectCode.OVERLOADED, "too much is waiting", signal, RETRY_MS)
             return
-        self._numbered(signal)
+        if signal.sid == self.sid:
+            self._numbered(signal)
         self._unacked += 1
         if self._unacked >= UNACKED_MAX:
             self._pause()
@@ -220,30 +196,22 @@ class Session:
     def _numbered(self, signal: Signal) -> None:
         """Take a signal's number.
 
-        A number that comes too early is refused and the ones in front of it are asked for. When a number that was
-        refused so comes again, the client has begun to send again and has nothing older: the server goes on there.
-
-        :raises Rejected: ``seq_gap``, or ``rate_limited`` while what is in front of it was refused for that
+        :raises Rejected: ``seq_gap``, or ``rate_limited`` while what is in front of it was refused for a while
         """
-        if signal.seq > self._next and signal.seq > self._gap_high and signal.sid == self.sid:
-            if self._throttled:
-                raise self._refusal(RejectCode.RATE_LIMITED, "what is in front of it was refused", signal)
-            first, self._gap_high = self._gap_high < self._next, signal.seq
-            if first:
-                self.say(ServerResync(from_seq=self._next))
-            raise self._refusal(RejectCode.SEQ_GAP, f"{self._next} comes next", signal)
-        if signal.sid == self.sid:
-            if signal.seq > self._next:
-                self._hole(signal.seq)
-            self._throttled = False
-            self._next = max(self._next, signal.seq + 1)
+        wanted = self._numbers.next
+        verdict, hole = self._numbers.take(signal.seq)
+        self._missing(hole)
+        if verdict is Verdict.BEHIND_REFUSED:
+            raise self._refusal(RejectCode.RATE_LIMITED, "what is in front of it was refused", signal)
+        if verdict is Verdict.EARLY_FIRST:
+            self.say(ServerResync(from_seq=wanted))
+        if verdict is not Verdict.TAKEN:
+            raise self._refusal(RejectCode.SEQ_GAP, f"{wanted} comes next", signal)
 
-    def _hole(self, first_seq: int) -> None:
-        """Go on at a number because the client has nothing older."""
-        if first_seq > self._next:
+    def _missing(self, hole: range) -> None:
+        if hole:
             count("ea_sequence_holes")
-            self._alert("hole", f"{self.sid}: {self._next} to {first_seq - 1} are missing")
-            self._next = first_seq
+            self._alert("hole", f"{self.sid}: {hole[0]} to {hole[-1]} are missing")
 
     def _heartbeat(self, heartbeat: Heartbeat, payload: bytes) -> None:
         self._verified(payload)
@@ -253,7 +221,7 @@ class Session:
 
     def _resync(self, resync: Resync, payload: bytes) -> None:
         self._verified(payload)
-        self._hole(resync.from_seq)
+        self._missing(self._numbers.go_on_at(resync.from_seq))
 
     def _params_ack(self, _: ParamsAck, payload: bytes) -> None:
         self._verified(payload)
@@ -296,9 +264,7 @@ class Session:
     def not_logged(self, arrived: Arrived) -> None:
         """Give a signal's number back: the database is away."""
         self._acked()
-        self._next = min(self._next, arrived.signal.seq) if arrived.signal.sid == self.sid else self._next
-        self._gap_high, self._throttled = 0, True
-        self._answer_no(RejectCode.OVERLOADED, "the log cannot be written", arrived.signal, RETRY_MS)
+        self._later(RejectCode.OVERLOADED, "the log cannot be written", arrived.signal, RETRY_MS)
 
     def told(self, frames: list[tuple[int, str]]) -> None:
         """Tell what was decided; a client that does not read is told when it does."""
@@ -316,11 +282,9 @@ class Session:
         count("ea_frames_rejected", code=rejected.code.value)
         if rejected.code in _AUDITED:
             self._alert(rejected.code.value, rejected.detail)
-        if rejected.code.final and rejected.seq and self.stage is Stage.KNOWN:
-            # The client drops it, so its number will not come again.
-            self._next = rejected.seq + 1 if rejected.seq == self._next else self._next
-        retry_ms = RETRY_MS if rejected.code in (RejectCode.OVERLOADED, RejectCode.INTERNAL) else 0
-        self.say(reject_frame(rejected, retry_after_ms=retry_ms))
+        if rejected.code.final and self.stage is Stage.KNOWN:
+            self._numbers.drop(rejected.seq)
+        self.say(reject_frame(rejected, retry_after_ms=0 if rejected.code is RejectCode.SEQ_GAP else RETRY_MS))
         if self.stage is not Stage.KNOWN or rejected.code in _CLOSING:
             self.close(rejected.code.value)
 
@@ -350,8 +314,11 @@ class Session:
         if self.key is not None:
             self.hub.alert(self.key, self.address, kind, detail)
 
-    def _answer_no(self, code: RejectCode, detail: str, signal: Signal, retry_ms: int) -> None:
+    def _later(self, code: RejectCode, detail: str, signal: Signal, retry_ms: int) -> None:
+        """Ask for a signal again after a while, and for those behind it after it."""
         count("ea_frames_rejected", code=code.value)
+        if signal.sid == self.sid:
+            self._numbers.hold_back(signal.seq)
         self.say(reject_frame(self._refusal(code, detail, signal), retry_after_ms=retry_ms))
 
     def _refusal(self, code: RejectCode, detail: str, signal: Signal) -> Rejected:
