@@ -18,6 +18,8 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 Frame = dict[str, Any]
+# So many events may be under way at once.
+WINDOW = 50
 
 
 def event_id_new(now_ms: int | None = None) -> str:
@@ -146,6 +148,9 @@ class Client:
         self.spool, self.link = spool, link
         self.frames: list[Frame] = []
         self.after: int | None = None
+        self._known = False
+        self._sent: set[str] = set()
+        self._quiet_until_s = 0.0
 
     def hello(self, **changes: Any) -> Frame:
         """Answer the server's challenge, send again what is in the spool, and return the welcome or the refusal."""
@@ -167,20 +172,31 @@ class Client:
             members["after"] = self.after
         self.link.send(self.spool.credentials.signed(members | changes))
         answer = self.next("welcome", "reject")
-        if answer["type"] == "welcome":
-            self.resend()
+        self._known = answer["type"] == "welcome"
+        self.resend()
         return answer
 
     def resend(self) -> None:
-        """Send everything that is in the spool, oldest first, as it was sent before."""
-        for payload in list(self.spool.waiting.values()):
-            self.link.send(payload)
+        """Send what is in the spool from its beginning, as it was sent before."""
+        self._sent.clear()
+        self._push()
 
     def signal(self, **members: Any) -> str:
-        """Send an event and return its id."""
-        event_id, payload = self.spool.add(**members)
-        self.link.send(payload)
+        """Keep an event and send it as soon as there is room for it; return its id."""
+        event_id, _ = self.spool.add(**members)
+        self._push()
         return event_id
+
+    def _push(self) -> None:
+        """Send the oldest events that were not sent yet, so many that the server has at most a window of them."""
+        if not self._known or time.monotonic() < self._quiet_until_s:
+            return
+        for event_id, payload in list(self.spool.waiting.items()):
+            if len(self._sent) >= WINDOW:
+                return
+            if event_id not in self._sent:
+                self._sent.add(event_id)
+                self.link.send(payload)
 
     def heartbeat(self, seq: int = 1, *, t_ms: int | None = None, rtt_us: int | None = None) -> None:
         """Send a sign of life."""
@@ -201,24 +217,46 @@ class Client:
             for place, frame in enumerate(self.frames):
                 if frame["type"] in kinds and where(frame):
                     return self.frames.pop(place)
-            self._take(max(0.001, until_s - time.monotonic()))
+            self.take(max(0.001, until_s - time.monotonic()))
 
     def ended(self, within_s: float = 10.0) -> bool:
         """Read until the server ends the connection; return whether it did."""
         until_s = time.monotonic() + within_s
         try:
             while True:
-                self._take(max(0.001, until_s - time.monotonic()))
+                self.take(max(0.001, until_s - time.monotonic()))
         except ConnectionError:
             return True
         except TimeoutError:
             return False
 
-    def _take(self, within_s: float) -> None:
-        frame = json.loads(self.link.receive(within_s))
+    def take(self, within_s: float) -> None:
+        """Take the next frame in, and do what it asks for.
+
+        :raises TimeoutError: none came
+        :raises ConnectionError: the server has ended the connection
+        """
+        frame = json.loads(self._received(within_s))
         if frame["type"] == "order":
             self.after = max(self.after or 0, frame["no"])
-        elif frame["type"] == "resync":
-            self.resend()
-        self.spool.answered(frame)
         self.frames.append(frame)
+        self.spool.answered(frame)
+        if frame["type"] == "resync":
+            self.resend()
+        elif frame["type"] == "reject" and frame["retry_after_ms"]:
+            self._quiet_until_s = time.monotonic() + frame["retry_after_ms"] / 1_000
+        elif frame.get("event_id") in self._sent:
+            self._sent.discard(frame["event_id"])
+            self._push()
+
+    def _received(self, within_s: float) -> bytes:
+        """Return the next payload; when the time to send again comes first, do so and wait on."""
+        quiet_s = self._quiet_until_s - time.monotonic()
+        if not 0 < quiet_s < within_s:
+            return self.link.receive(within_s)
+        try:
+            return self.link.receive(quiet_s)
+        except TimeoutError:
+            self._quiet_until_s = 0.0
+            self.resend()
+            return self.link.receive(within_s - quiet_s)

@@ -49,6 +49,9 @@ UNACKED_MAX, UNACKED_LOW = 200, 50
 RATE_PER_S, RATE_BURST = 50, 200
 # Whatever is no signal that goes to the log; who needs more is broken, and is cut off.
 OTHER_PER_S, OTHER_BURST = 10, 300
+# Signals that come again and again before their time.
+AGAIN_PER_S, AGAIN_BURST = 200, 1_000
+# After this there is room for a whole window of a client again.
 RETRY_MS = 1_000
 
 
@@ -72,6 +75,7 @@ class Session:
         self._offset = Offset()
         self._bucket = Bucket(per_s=RATE_PER_S, burst=RATE_BURST, now_s=self.heard_s)
         self._other = Bucket(per_s=OTHER_PER_S, burst=OTHER_BURST, now_s=self.heard_s)
+        self._again = Bucket(per_s=AGAIN_PER_S, burst=AGAIN_BURST, now_s=self.heard_s)
         hub.opened(self)
         self.say(Challenge(nonce=self._nonce))
 
@@ -97,7 +101,8 @@ class Session:
                 _ANSWERS[type(message)](self, message, payload)
         except Rejected as rejected:
             self.refuse(rejected)
-            if self._other.take(self.heard_s):
+            budget = self._other if rejected.code.final else self._again
+            if budget.take(self.heard_s):
                 self.close("rate_limited")
 
     def _greeted(self, message: Message, payload: bytes) -> None:
@@ -160,11 +165,11 @@ class Session:
             raise Rejected(RejectCode.BAD_SIG, "the signature does not hold", event_id=signal.event_id)
         if (signal.acct, signal.server) != (key.account, key.server):
             raise self._refusal(RejectCode.ACCT_MISMATCH, "the key belongs to another account or server", signal)
-        if wait_ms := self._bucket.take(self.heard_s):
-            self._later(RejectCode.RATE_LIMITED, "too many signals", signal, wait_ms)
+        if self._bucket.take(self.heard_s):
+            self._later(RejectCode.RATE_LIMITED, "too many signals", signal)
             return
         if not self.hub.inbox.has_room:
-            self._later(RejectCode.OVERLOADED, "too much is waiting", signal, RETRY_MS)
+            self._later(RejectCode.OVERLOADED, "too much is waiting", signal)
             return
         if signal.sid == self.sid:
             self._numbered(signal)
@@ -264,7 +269,7 @@ class Session:
     def not_logged(self, arrived: Arrived) -> None:
         """Give a signal's number back: the database is away."""
         self._acked()
-        self._later(RejectCode.OVERLOADED, "the log cannot be written", arrived.signal, RETRY_MS)
+        self._later(RejectCode.OVERLOADED, "the log cannot be written", arrived.signal)
 
     def told(self, frames: list[tuple[int, str]]) -> None:
         """Tell what was decided; a client that does not read is told when it does."""
@@ -314,12 +319,14 @@ class Session:
         if self.key is not None:
             self.hub.alert(self.key, self.address, kind, detail)
 
-    def _later(self, code: RejectCode, detail: str, signal: Signal, retry_ms: int) -> None:
+    def _later(self, code: RejectCode, detail: str, signal: Signal) -> None:
         """Ask for a signal again after a while, and for those behind it after it."""
         count("ea_frames_rejected", code=code.value)
+        if self._again.take(self.heard_s):
+            self.close("rate_limited")
         if signal.sid == self.sid:
             self._numbers.hold_back(signal.seq)
-        self.say(reject_frame(self._refusal(code, detail, signal), retry_after_ms=retry_ms))
+        self.say(reject_frame(self._refusal(code, detail, signal), retry_after_ms=RETRY_MS))
 
     def _refusal(self, code: RejectCode, detail: str, signal: Signal) -> Rejected:
         return Rejected(code, detail, event_id=signal.event_id)
