@@ -9,7 +9,10 @@ class EaConfig(AppConfig):
     name = "ea"
 
     def ready(self) -> None:
-        """Subscribe the bridge to settled orders."""
+        """Subscribe the bridge to settled orders, and make its invariants known."""
         from ea import results
+        from ea.invariants import CHECKS
+        from settlement.checks import checks_register
 
         results.connect()
+        checks_register(CHECKS)

@@ -6,6 +6,7 @@ import uuid
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 
@@ -111,6 +112,10 @@ class Event(models.Model):
     class Meta:
         db_table = "ea_event"
         default_permissions = ()
+        indexes = [
+            # Events lie in the table in the order of their logging, so the blocks' bounds are enough.
+            BrinIndex(fields=["log_us"], autosummarize=True, name="ea_event_by_time"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["kid", "sid", "seq"], name="ea_event_seq"),
             models.UniqueConstraint(
