@@ -39,15 +39,18 @@ class Step:
 
 WEB, SETTLEMENT, PARSER, TASK, OPERATOR = ("web",), ("settlement",), ("parser",), ("task",), ("operator",)
 EA_GATEWAY, EA_EXECUTOR = ("ea_gateway",), ("ea_executor",)
+PLACING = ("web", "ea_executor")
 
 FAILPOINTS: dict[str, Step] = {
     # Placement: one transaction, and what follows its commit.
-    "place.wallet_locked": Step("the wallet is locked", WEB),
-    "place.facts_read": Step("everything that the order depends on is read", WEB),
-    "place.admitted": Step("the order is admitted, nothing is written", WEB),
-    "place.written": Step("money, order and events are written, not committed", WEB),
-    "place.answering": Step("committed and told to the sockets, not answered", WEB),
-    "events.committed": Step("the events' transaction is committed, the sockets are not told", ("web", "settlement")),
+    "place.wallet_locked": Step("the wallet is locked", PLACING),
+    "place.facts_read": Step("everything that the order depends on is read", PLACING),
+    "place.admitted": Step("the order is admitted, nothing is written", PLACING),
+    "place.written": Step("money, order and events are written, not committed", PLACING),
+    "place.answering": Step("committed and told to the sockets, not answered", PLACING),
+    "events.committed": Step(
+        "the events' transaction is committed, the sockets are not told", ("web", "ea_executor", "settlement")
+    ),
     # The fence: the settlement worker raises the watermark of a silent symbol.
     "fence.heads_locked": Step("the heads of overdue symbols are locked", SETTLEMENT),
     "fence.written": Step("watermarks are raised, not committed", SETTLEMENT),
