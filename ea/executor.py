@@ -130,7 +130,7 @@ def _placed(due: Due, ticket: Ticket, not_after_ms: int | None, course: Course) 
         if problem.code in _TRIED_AGAIN:
             count("ea_orders_busy")
             return False
-        states = (State.EXPIRED if problem.code == STALE else State.REJECTED,)
+        states: tuple[State, ...] = (State.EXPIRED if problem.code == STALE else State.REJECTED,)
         told = "denied" if problem.code == STALE else "rejected"
         move = _answered(due, step, states, problem.code, _refused(due, told, problem.code), None)
     else:

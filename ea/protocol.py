@@ -50,7 +50,7 @@ class _Sent(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", k
     sig: Sig
 
 
-class Stake(_Part):
+class Stake(_Part, frozen=True):
     """How much: an amount of money, a share of the balance, or lots, which our own ledgers do not know."""
 
     mode: Literal["fixed", "percent", "lots"]
@@ -58,26 +58,26 @@ class Stake(_Part):
     currency: Currency | None = None
 
 
-class ExpiryAfter(_Part, tag_field="mode", tag="duration"):
+class ExpiryAfter(_Part, tag_field="mode", tag="duration", frozen=True):
     """So many seconds after the order is accepted."""
 
     s: Annotated[int, Meta(ge=5, le=86_400)]
 
 
-class ExpiryAt(_Part, tag_field="mode", tag="at"):
+class ExpiryAt(_Part, tag_field="mode", tag="at", frozen=True):
     """At an instant of the server's clock."""
 
     at_ms: Instant
 
 
-class Target(_Part):
+class Target(_Part, frozen=True):
     """A ledger; a tournament is named by its wallet."""
 
     ledger: Literal["real", "demo", "tournament"]
     id: Word40 | None = None
 
 
-class Signal(_Sent, tag="signal", kw_only=True):
+class Signal(_Sent, tag="signal", kw_only=True, frozen=True):
     """One trade event. Immutable: a client that sends it again sends the same bytes."""
 
     v: int
@@ -109,7 +109,7 @@ class Signal(_Sent, tag="signal", kw_only=True):
     meta: Raw | UnsetType = UNSET
 
 
-class Hello(_Sent, tag="hello", kw_only=True):
+class Hello(_Sent, tag="hello", kw_only=True, frozen=True):
     """The first frame of a connection; it signs the server's nonce and says where the client stands.
 
     :param last_seq: the newest number that this installation has given
@@ -130,7 +130,7 @@ class Hello(_Sent, tag="hello", kw_only=True):
     nonce: Annotated[str, Meta(max_length=64)]
 
 
-class Heartbeat(_Sent, tag="heartbeat", kw_only=True):
+class Heartbeat(_Sent, tag="heartbeat", kw_only=True, frozen=True):
     """A sign of life with the client's clock, from which the server reckons its offset."""
 
     v: int = VERSION
@@ -142,7 +142,7 @@ class Heartbeat(_Sent, tag="heartbeat", kw_only=True):
     link_rtt_us: Counter | None = None
 
 
-class ParamsAck(_Sent, tag="params_ack", kw_only=True):
+class ParamsAck(_Sent, tag="params_ack", kw_only=True, frozen=True):
     """The client has put a revision of its parameters in force."""
 
     v: int = VERSION
@@ -152,7 +152,7 @@ class ParamsAck(_Sent, tag="params_ack", kw_only=True):
     rev: Counter
 
 
-class Resync(_Sent, tag="resync", kw_only=True):
+class Resync(_Sent, tag="resync", kw_only=True, frozen=True):
     """The client has nothing older than this number: what the server misses in front of it is a hole."""
 
     v: int = VERSION
@@ -184,7 +184,7 @@ def message_decoded(payload: bytes) -> Message:
     :raises Rejected: ``bad_json``, ``unsupported_version`` or ``schema``
     """
     try:
-        message = _decoder.decode(payload)
+        message: Message = _decoder.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _undecoded(payload, error) from None
     if message.v != VERSION:

@@ -115,4 +115,4 @@ def signals(world: World) -> Iterator[Check]:
 def _counts(ids: dict[str, list[UUID]]) -> tuple[int, int, int, int]:
     found = db.row(_FOUND, ids)
     assert found is not None
-    return found  # type: ignore[return-value]
+    return found

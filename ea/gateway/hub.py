@@ -13,9 +13,10 @@ from django.db import connection
 
 from accounts.domain import Address
 from ea.codes import RejectCode, Rejected
+from ea.gateway.bounds import HELLO_S, SILENT_S
 from ea.gateway.inbox import Inbox
 from ea.gateway.news import News
-from ea.gateway.session import HELLO_S, SILENT_S, Session
+from ea.gateway.session import Session
 from ea.gateway.wire import Stage
 from ea.keys import LiveKey, keys_beside, last_seq
 from ea.log import DATABASE_AWAY
@@ -93,8 +94,8 @@ class Hub:
         self._keys[key.kid] = key
         self._by_link[key.link_id].add(session)
         self.behind(session)
-        told = {"link_id": key.link_id, "kid": key.kid, "address": str(session.address or "")}
-        self._in_background(lambda: address_note(**told, now_ms=wall_ms()))
+        link_id, kid, address = key.link_id, key.kid, str(session.address or "")
+        self._in_background(lambda: address_note(link_id=link_id, kid=kid, address=address, now_ms=wall_ms()))
 
     def closed(self, session: Session) -> None:
         """Let a connection go."""
@@ -149,8 +150,10 @@ class Hub:
         if len(self._alerted) > SESSIONS_MAX:
             self._alerted.clear()
         self._alerted[kind, key.kid] = now_s
-        told = {"kind": kind, "link_id": key.link_id, "kid": key.kid, "address": str(address or ""), "detail": detail}
-        self._in_background(lambda: alert_add(**told, now_ms=wall_ms()))
+        link_id, kid, where = key.link_id, key.kid, str(address or "")
+        self._in_background(
+            lambda: alert_add(kind=kind, link_id=link_id, kid=kid, address=where, detail=detail, now_ms=wall_ms())
+        )
 
     # --- news ---------------------------------------------------------------------------------------
 

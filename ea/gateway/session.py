@@ -18,6 +18,7 @@ from msgspec import Struct
 from accounts.domain import Address
 from ea.codes import RejectCode, Rejected
 from ea.framing import PAYLOAD_BYTES_MAX
+from ea.gateway import bounds
 from ea.gateway.bucket import Bucket
 from ea.gateway.numbers import Numbers, Verdict
 from ea.gateway.offset import Offset
@@ -26,7 +27,6 @@ from ea.keys import LiveKey
 from ea.log import Arrived, Logged
 from ea.protocol import (
     HEARTBEAT_S,
-    HEARTBEATS_MISSED_MAX,
     Heartbeat,
     Hello,
     Message,
@@ -41,18 +41,6 @@ from kernel.metrics import count
 
 if TYPE_CHECKING:
     from ea.gateway.hub import Hub
-
-HELLO_S = 5.0
-SILENT_S = float(HEARTBEAT_S * HEARTBEATS_MISSED_MAX)
-# Signals of one connection that wait for the log; above the first no more is read, below the second reading goes on.
-UNACKED_MAX, UNACKED_LOW = 200, 50
-RATE_PER_S, RATE_BURST = 50, 200
-# Whatever is no signal that goes to the log; who needs more is broken, and is cut off.
-OTHER_PER_S, OTHER_BURST = 10, 300
-# Signals that come again and again before their time.
-AGAIN_PER_S, AGAIN_BURST = 200, 1_000
-# After this there is room for a whole window of a client again.
-RETRY_MS = 1_000
 
 
 class Session:
@@ -73,9 +61,9 @@ class Session:
         self._unacked = 0
         self._paused = False
         self._offset = Offset()
-        self._bucket = Bucket(per_s=RATE_PER_S, burst=RATE_BURST, now_s=self.heard_s)
-        self._other = Bucket(per_s=OTHER_PER_S, burst=OTHER_BURST, now_s=self.heard_s)
-        self._again = Bucket(per_s=AGAIN_PER_S, burst=AGAIN_BURST, now_s=self.heard_s)
+        self._bucket = Bucket(per_s=bounds.RATE_PER_S, burst=bounds.RATE_BURST, now_s=self.heard_s)
+        self._other = Bucket(per_s=bounds.OTHER_PER_S, burst=bounds.OTHER_BURST, now_s=self.heard_s)
+        self._again = Bucket(per_s=bounds.AGAIN_PER_S, burst=bounds.AGAIN_BURST, now_s=self.heard_s)
         hub.opened(self)
         self.say(Challenge(nonce=self._nonce))
 
@@ -136,7 +124,11 @@ class Session:
                 hb_s=HEARTBEAT_S,
                 last_seq_seen=last_seq,
                 params_rev=0,
-                limits={"rate_per_s": RATE_PER_S, "burst": RATE_BURST, "payload_bytes": PAYLOAD_BYTES_MAX},
+                limits={
+                    "rate_per_s": bounds.RATE_PER_S,
+                    "burst": bounds.RATE_BURST,
+                    "payload_bytes": PAYLOAD_BYTES_MAX,
+                },
             )
         )
         held, self._held = self._held, []
@@ -174,7 +166,7 @@ class Session:
         if signal.sid == self.sid:
             self._numbered(signal)
         self._unacked += 1
-        if self._unacked >= UNACKED_MAX:
+        if self._unacked >= bounds.UNACKED_MAX:
             self._pause()
         arrived = Arrived(
             signal=signal,
@@ -289,7 +281,7 @@ class Session:
             self._alert(rejected.code.value, rejected.detail)
         if rejected.code.final and self.stage is Stage.KNOWN:
             self._numbers.drop(rejected.seq)
-        self.say(reject_frame(rejected, retry_after_ms=0 if rejected.code is RejectCode.SEQ_GAP else RETRY_MS))
+        self.say(reject_frame(rejected, retry_after_ms=0 if rejected.code is RejectCode.SEQ_GAP else bounds.RETRY_MS))
         if self.stage is not Stage.KNOWN or rejected.code in _CLOSING:
             self.close(rejected.code.value)
 
@@ -326,14 +318,14 @@ class Session:
             self.close("rate_limited")
         if signal.sid == self.sid:
             self._numbers.hold_back(signal.seq)
-        self.say(reject_frame(self._refusal(code, detail, signal), retry_after_ms=RETRY_MS))
+        self.say(reject_frame(self._refusal(code, detail, signal), retry_after_ms=bounds.RETRY_MS))
 
     def _refusal(self, code: RejectCode, detail: str, signal: Signal) -> Rejected:
         return Rejected(code, detail, event_id=signal.event_id)
 
     def _acked(self) -> None:
         self._unacked -= 1
-        if self._paused and self._unacked <= UNACKED_LOW:
+        if self._paused and self._unacked <= bounds.UNACKED_LOW:
             self._unpause()
 
     def _pause(self) -> None:

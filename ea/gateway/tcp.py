@@ -9,6 +9,7 @@ from accounts.domain import address_parsed
 from ea.codes import RejectCode, Rejected
 from ea.framing import Deframer, framed
 from ea.gateway.session import Session
+from ea.gateway.wire import Timer
 from ea.replies import encoded, reject_frame
 
 if TYPE_CHECKING:
@@ -26,8 +27,7 @@ class TcpClient(asyncio.Protocol):
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._deframer = Deframer()
-        self._timer: asyncio.TimerHandle | None = None
-        self._frame_timer: asyncio.TimerHandle | None = None
+        self._timer, self._frame_timer = Timer(), Timer()
         self._session: Session | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -54,9 +54,9 @@ class TcpClient(asyncio.Protocol):
         for payload in payloads:
             self._session.heard(payload)
         if payloads or not self._deframer.waiting:
-            self._frame_timer = _cancelled(self._frame_timer)
-        if self._deframer.waiting and self._frame_timer is None:
-            self._frame_timer = asyncio.get_running_loop().call_later(FRAME_S, self._session.close, "slow")
+            self._frame_timer.stop()
+        if self._deframer.waiting and not self._frame_timer.runs:
+            self._frame_timer.start(FRAME_S, self._session.close, "slow")
 
     def send(self, payload: bytes) -> None:
         """Send one payload."""
@@ -81,11 +81,11 @@ class TcpClient(asyncio.Protocol):
         """Hold back: the client does not read as fast as it is told."""
         if self._session is not None:
             self._session.stall(True)
-            self._timer = asyncio.get_running_loop().call_later(DRAIN_S, self._session.close, "stalled")
+            self._timer.start(DRAIN_S, self._session.close, "stalled")
 
     def resume_writing(self) -> None:
         """Go on: the client has caught up."""
-        self._timer = _cancelled(self._timer)
+        self._timer.stop()
         if self._session is not None:
             self._session.stall(False)
 
@@ -96,9 +96,5 @@ class TcpClient(asyncio.Protocol):
             self._session.lost()
 
     def _stop(self) -> None:
-        self._timer, self._frame_timer = _cancelled(self._timer), _cancelled(self._frame_timer)
-
-
-def _cancelled(timer: asyncio.TimerHandle | None) -> None:
-    if timer is not None:
-        timer.cancel()
+        self._timer.stop()
+        self._frame_timer.stop()

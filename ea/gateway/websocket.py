@@ -23,7 +23,8 @@ from accounts.domain import client_address
 from ea.codes import RejectCode, Rejected
 from ea.framing import PAYLOAD_BYTES_MAX
 from ea.gateway.session import Session
-from ea.gateway.tcp import CLOSE_S, DRAIN_S, WRITE_BYTES_MAX, _cancelled
+from ea.gateway.tcp import CLOSE_S, DRAIN_S, WRITE_BYTES_MAX
+from ea.gateway.wire import Timer
 from kernel.metrics import count
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class WebSocketClient(WSListener):  # type: ignore[misc, unused-ignore]
         self._hub = hub
         self._forwarded_for = ",".join(request.headers.getall("X-Forwarded-For", []))
         self._begun: bytearray | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer = Timer()
         self._session: Session | None = None
 
     def on_ws_connected(self, transport: WSTransport) -> None:
@@ -95,7 +96,7 @@ class WebSocketClient(WSListener):  # type: ignore[misc, unused-ignore]
 
     def close(self, reason: str) -> None:
         """Close, and cut the connection when the client does not answer that."""
-        self._timer = _cancelled(self._timer)
+        self._timer.stop()
         self._transport.send_close(WSCloseCode(_CODES.get(reason, _POLICY)))
         # What the client answers has to be read, or it would be cut.
         self.reading(go_on=True)
@@ -105,17 +106,17 @@ class WebSocketClient(WSListener):  # type: ignore[misc, unused-ignore]
         """Hold back: the client does not read as fast as it is told."""
         if self._session is not None:
             self._session.stall(True)
-            self._timer = asyncio.get_running_loop().call_later(DRAIN_S, self._session.close, "stalled")
+            self._timer.start(DRAIN_S, self._session.close, "stalled")
 
     def resume_writing(self) -> None:
         """Go on: the client has caught up."""
-        self._timer = _cancelled(self._timer)
+        self._timer.stop()
         if self._session is not None:
             self._session.stall(False)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         """Forget the connection."""
-        self._timer = _cancelled(self._timer)
+        self._timer.stop()
         if self._session is not None:
             self._session.lost()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from enum import Enum
 from typing import Protocol
 
@@ -26,3 +28,26 @@ class Stage(Enum):
     ASKING = 1
     KNOWN = 2
     CLOSED = 3
+
+
+class Timer:
+    """Something that is done after a while, unless it is called off."""
+
+    def __init__(self) -> None:
+        self._handle: asyncio.TimerHandle | None = None
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is still to be done."""
+        return self._handle is not None
+
+    def start(self, seconds: float, act: Callable[..., object], *arguments: object) -> None:
+        """Do something after a while, instead of what was to be done before."""
+        self.stop()
+        self._handle = asyncio.get_running_loop().call_later(seconds, act, *arguments)
+
+    def stop(self) -> None:
+        """Call it off."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
