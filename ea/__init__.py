@@ -1,1 +1,1 @@
-"""The bridge for MetaTrader Expert Advisors; nothing is built here yet."""
+"""The bridge for MetaTrader Expert Advisors: signed signals are logged, acknowledged and become orders, once each."""

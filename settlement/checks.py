@@ -79,6 +79,17 @@ def _registry() -> dict[str, Check]:
 CHECKS = _registry()
 
 
+def checks_register(questions: Mapping[str, Question]) -> None:
+    """Add the checks of an application above, in every form; called by its ``ready()``.
+
+    :param questions: by name; each reads what is newer than ``since_ms``, 0 for all
+    """
+    added = {name: Check(name, dict.fromkeys(Form, question)) for name, question in questions.items()}
+    known = CHECKS | added
+    CHECKS.clear()
+    CHECKS.update((name, known[name]) for name in sorted(known))
+
+
 def violations_count(
     form: Form,
     *,

@@ -275,6 +275,13 @@ _TRIGGERS = {
     "kernel_signing_key": ("kernel_signing_key_guard", "kernel_signing_key_no_truncate"),
     "settlement_resettlement": ("settlement_resettlement_append_only", "settlement_resettlement_no_truncate"),
     "settlement_invariant_night": ("settlement_invariant_night_append_only", "settlement_invariant_night_no_truncate"),
+    "ea_event": ("ea_event_append_only", "ea_event_no_truncate"),
+    "ea_order": ("ea_order_guard", "ea_order_no_truncate"),
+    "ea_order_event": ("ea_order_event_follows", "ea_order_event_append_only", "ea_order_event_no_truncate"),
+    "ea_latency": ("ea_latency_append_only", "ea_latency_no_truncate"),
+    "ea_alert": ("ea_alert_append_only", "ea_alert_no_truncate"),
+    "ea_counter": ("ea_counter_guard",),
+    "ea_key": ("ea_key_guard",),
     "realtime_event": ("realtime_event_guard", "realtime_event_no_truncate"),
     "realtime_event_counter": ("realtime_event_counter_guard", "realtime_event_counter_kept"),
 }
@@ -296,6 +303,8 @@ _CONSTRAINTS = {
         "trading_order_opening",
         "trading_order_reasons",
     ),
+    "ea_event": ("ea_event_seq", "ea_event_chain", "ea_event_digests"),
+    "ea_order_event": ("ea_order_event_step", "ea_order_event_no", "ea_order_event_way"),
     "quotes_trading_window": ("quotes_window_no_overlap",),
     "quotes_symbol_revision": ("quotes_revision_emergency_two_persons",),
 }
@@ -321,6 +330,11 @@ CLOSED = {
     "settlement_resettlement": "UD",
     "settlement_invariant_night": "UD",
     "realtime_event": "U",
+    "ea_event": "UD",
+    "ea_order_event": "UD",
+    "ea_latency": "UD",
+    "ea_alert": "UD",
+    "ea_order": "D",
 }
 
 

@@ -167,6 +167,11 @@ def order_busy() -> Problem:
     )
 
 
+def signal_stale() -> Problem:
+    """Return the refusal of an order that comes after the last instant at which it was wanted."""
+    return Problem("signal.stale", status=422, title="The order came too late to be wanted.")
+
+
 def ledger_forbidden() -> Problem:
     """Return the refusal of a token on a ledger it is not bound to."""
     return Problem("auth.ledger", status=403, title="This token may not act on that ledger.")

@@ -56,20 +56,24 @@ class _Facts:
     repeated_id: UUID | None
 
 
-def order_place(*, caller: Caller, ticket: Ticket, arrived_ns: int | None = None) -> PlacedOrder:
+def order_place(
+    *, caller: Caller, ticket: Ticket, arrived_ns: int | None = None, not_after_ms: int | None = None
+) -> PlacedOrder:
     """Accept an order and reserve its stake, or refuse it with nothing changed.
 
     The clock is the database's, read after the wallet is locked, and handed to :func:`trading.domain.admit`.
 
     :param arrived_ns: when the request came, on this process's monotonic clock; without it, now. It is measured, kept
         for the report on equal execution, and never judged.
+    :param not_after_ms: the last instant at which a new order may be accepted, by the database's clock; an order that
+        was accepted in time is told again at any time
     :raises Problem: with the code of the first check that failed (rules, section 2); ``order.busy`` when the wallet
         stayed locked for 2 s
     """
     arrived_ns = time.monotonic_ns() if arrived_ns is None else arrived_ns
     try:
         with transaction.atomic(durable=True):
-            placed = _placed(caller, ticket, arrived_ns)
+            placed = _placed(caller, ticket, arrived_ns, not_after_ms)
             reach("place.written")
     except OperationalError as error:
         if isinstance(error.__cause__, LockNotAvailable | DeadlockDetected):
@@ -84,7 +88,7 @@ def order_place(*, caller: Caller, ticket: Ticket, arrived_ns: int | None = None
     return placed
 
 
-def _placed(caller: Caller, ticket: Ticket, arrived_ns: int) -> PlacedOrder:
+def _placed(caller: Caller, ticket: Ticket, arrived_ns: int, not_after_ms: int | None) -> PlacedOrder:
     wallet_id = _wallet_locked(caller, ticket)
     reach("place.wallet_locked")
     facts = _facts(caller, ticket, wallet_id)
@@ -95,6 +99,8 @@ def _placed(caller: Caller, ticket: Ticket, arrived_ns: int) -> PlacedOrder:
         if stored.asked != asked:
             raise errors.client_order_id_reused()
         return PlacedOrder(order_document(stored), repeated=True)
+    if not_after_ms is not None and facts.now_ms > not_after_ms:
+        raise errors.signal_stale()
     terms = admit(
         ticket=ticket,
         stake=_stake(ticket, facts.wallet),

@@ -127,6 +127,13 @@ def open_orders() -> int:
     return _count("SELECT count(*) FROM trading_order_open", {})
 
 
+def signals_moved(at_ms: int, *, logged: bool) -> bool:
+    """Whether a signal was logged after an instant, or one came a step further."""
+    table, column = ("ea_event", "log_us") if logged else ("ea_order_event", "at_us")
+    found = db.row(f"SELECT EXISTS (SELECT FROM {table} WHERE {column} > %(at_ms)s::bigint * 1000)", {"at_ms": at_ms})
+    return bool(found and found[0])
+
+
 def ticked_after(at_ms: int) -> bool:
     """Whether a tick was admitted that was received after an instant, on a simulated symbol."""
     sql = """SELECT count(*) FROM quotes_symbol_head AS head JOIN quotes_symbol AS symbol ON symbol.id = head.symbol_id

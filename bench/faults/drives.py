@@ -19,6 +19,7 @@ from django.db import connection, transaction
 
 from accounts.models import User
 from bench.faults.minutes import PastMinutes, sealed_and_told
+from bench.faults.signals import signals
 from bench.faults.world import World
 from kernel import db
 from kernel.clock import wall_ms
@@ -390,7 +391,11 @@ _ARCHIVE = Act("archive", _archiving, _taken_over)
 # By the step's own name, or by the first word of it, and the runtime.
 DRIVES: dict[tuple[str, str], Drive | Act] = {
     ("place", "web"): Drive((1, 12)),
+    ("place", "ea_executor"): Drive((1, 5), signals),
     ("events", "web"): Drive((1, 12)),
+    ("events", "ea_executor"): Drive((1, 5), signals),
+    ("ea", "ea_gateway"): Drive((1, 5), signals),
+    ("ea", "ea_executor"): Drive((1, 5), signals),
     ("events", "settlement"): Drive((1, 4)),
     ("events", "task"): Act("expire", _expiring),
     ("fence", "settlement"): Drive((1, 1), _silence),

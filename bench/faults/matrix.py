@@ -103,6 +103,8 @@ class Matrix:
             return lambda: world.settled(died_ms) and books.facts_applied(died_ms)
         if runtime == "parser":
             return lambda: books.ticked_after(died_ms) and world.traffic.accepted_after(died_s)
+        if runtime in ("ea_gateway", "ea_executor"):
+            return lambda: books.signals_moved(died_ms, logged=runtime == "ea_gateway")
         return lambda: world.traffic.accepted_after(died_s)
 
     def _acted(self, row: Row, act: Act) -> Check:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -46,9 +48,11 @@ class Platform:
         # Directories of one user alone would shut out PostgreSQL, which runs as another one when we are root.
         self.folder.chmod(0o711)
         self.port = free_port()
+        self.ea_port = _free_pair()
         self._servers = embedded.start(self.folder, options={} if durable else {"fsync": "off"})
         inherited = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
-        own = {"DATA_DIR": str(self.folder), "PORT": str(self.port), "LOG_LEVEL": "INFO", **environ}
+        ports = {"PORT": str(self.port), "EA_PORT": str(self.ea_port)}
+        own = {"DATA_DIR": str(self.folder), "LOG_LEVEL": "INFO", **ports, **environ}
         # Hundreds of processes start in a run: each module is compiled once, whatever the environment says.
         own |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(self.folder / "bytecode")}
         self.environ = {**inherited, **own, "DJANGO_SETTINGS_MODULE": "config.settings.dev"}
@@ -197,3 +201,12 @@ class Platform:
         for path in self.folder.iterdir():
             if path not in kept and path.name != "log":
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _free_pair() -> int:
+    """Return a port that is free with the next one."""
+    while True:
+        port = free_port()
+        with socket.socket() as probe, contextlib.suppress(OSError, OverflowError):
+            probe.bind(("127.0.0.1", port + 1))
+            return port

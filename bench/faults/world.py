@@ -72,7 +72,7 @@ class World:
             )
         self.traders = traders_create(CLIENTS + 1)
         self.staff = [user.id for user in staff_create()]
-        for name in ("web", "parser", *WORKERS):
+        for name in ("web", "parser", "ea_gateway", "ea_executor", *WORKERS):
             self.platform.start(name)
         self.traffic = Traffic(url=self.platform.url, traders=self.traders[:CLIENTS], codes=TRADED, seed=self.seed)
         self.snapshots = books.Reader(books.moving_violated, every_s=0.25)

@@ -49,7 +49,7 @@ class RunningPlatform:
         self.port = free_port()
         self.killed: list[tuple[str, int]] = []
         inherited = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
-        own = {"DATA_DIR": str(self.data_dir), "PORT": str(self.port)}
+        own = {"DATA_DIR": str(self.data_dir), "PORT": str(self.port), "EA_PORT": "0"}
         self.environ = {**inherited, **own, "DJANGO_SETTINGS_MODULE": "config.settings.dev", **feeds}
         self._plan = platform_plan(port=self.port, data_dir=self.data_dir, development=True)
         self._process: subprocess.Popen[bytes] | None = None

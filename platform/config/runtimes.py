@@ -63,6 +63,8 @@ def platform_plan(*, port: int, data_dir: Path, development: bool) -> Plan:
                 *("--ws-per-message-deflate", "false"),
             ),
             "parser": (*MANAGE, "parse_quotes"),
+            "ea_gateway": (*MANAGE, "ea_gateway"),
+            "ea_executor": (*MANAGE, "ea_executor"),
             "settlement": (
                 *(*CELERY, "worker", "--queues", "settlement,default", "--pool", "solo"),
                 *("--hostname", "settlement@%h", "--loglevel", "warning"),

@@ -38,15 +38,19 @@ class Step:
 
 
 WEB, SETTLEMENT, PARSER, TASK, OPERATOR = ("web",), ("settlement",), ("parser",), ("task",), ("operator",)
+EA_GATEWAY, EA_EXECUTOR = ("ea_gateway",), ("ea_executor",)
+PLACING = ("web", "ea_executor")
 
 FAILPOINTS: dict[str, Step] = {
     # Placement: one transaction, and what follows its commit.
-    "place.wallet_locked": Step("the wallet is locked", WEB),
-    "place.facts_read": Step("everything that the order depends on is read", WEB),
-    "place.admitted": Step("the order is admitted, nothing is written", WEB),
-    "place.written": Step("money, order and events are written, not committed", WEB),
-    "place.answering": Step("committed and told to the sockets, not answered", WEB),
-    "events.committed": Step("the events' transaction is committed, the sockets are not told", ("web", "settlement")),
+    "place.wallet_locked": Step("the wallet is locked", PLACING),
+    "place.facts_read": Step("everything that the order depends on is read", PLACING),
+    "place.admitted": Step("the order is admitted, nothing is written", PLACING),
+    "place.written": Step("money, order and events are written, not committed", PLACING),
+    "place.answering": Step("committed and told to the sockets, not answered", PLACING),
+    "events.committed": Step(
+        "the events' transaction is committed, the sockets are not told", ("web", "ea_executor", "settlement")
+    ),
     # The fence: the settlement worker raises the watermark of a silent symbol.
     "fence.heads_locked": Step("the heads of overdue symbols are locked", SETTLEMENT),
     "fence.written": Step("watermarks are raised, not committed", SETTLEMENT),
@@ -104,6 +108,15 @@ FAILPOINTS: dict[str, Step] = {
     "adjustment.decided": Step("an approval is written, the money has not moved", OPERATOR),
     "adjustment.posted": Step("approval and money are written, not committed", OPERATOR),
     "wallets.opened": Step("a new user's wallets are open, not committed", WEB),
+    # The bridge: signals into the log, then into orders.
+    "ea.copied": Step("signals are received, their log is not written", EA_GATEWAY),
+    "ea.logged": Step("signals are in the log, not committed", EA_GATEWAY),
+    "ea.log_committed": Step("signals are in the log, nobody is told", EA_GATEWAY),
+    "ea.orders_locked": Step("the orders of signals are locked", EA_EXECUTOR),
+    "ea.moved": Step("their transitions are written, not committed", EA_EXECUTOR),
+    "ea.submitted": Step("what will be placed is written, nothing is placed", EA_EXECUTOR),
+    "ea.placed": Step("the order is placed or refused, which is not noted", EA_EXECUTOR),
+    "ea.noted": Step("the answer is noted, the next signal waits", EA_EXECUTOR),
     # Scheduled work.
     "job.claimed": Step("a period is claimed, the work is not begun", TASK),
     "job.worked": Step("the work is done, the period is still open", TASK),

@@ -260,7 +260,7 @@ def test_only_migrations_connect_as_the_owner(tmp_path: Path) -> None:
     plan = platform_plan(port=8000, data_dir=tmp_path, development=True)
 
     assert [(step.name, step.as_owner) for step in plan.steps] == [("migrate", True), ("seed", False)]
-    assert list(plan.runtimes) == ["web", "parser", "settlement", "beat"]
+    assert list(plan.runtimes) == ["web", "parser", "ea_gateway", "ea_executor", "settlement", "beat"]
 
 
 def test_production_seeds_no_demo_data(tmp_path: Path) -> None:

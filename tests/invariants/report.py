@@ -41,12 +41,14 @@ What no stored row can show is a property of the pure rules, tested over generat
 
 def mutants() -> tuple[Any, ...]:
     """Return all mutants in the order of their checks; they need Django's applications."""
+    from tests.invariants.bridge_mutants import BRIDGE_MUTANTS
     from tests.invariants.feed_mutants import FEED_MUTANTS
     from tests.invariants.ledger_mutants import LEDGER_MUTANTS
     from tests.invariants.order_mutants import ORDER_MUTANTS
     from tests.invariants.seal_mutants import SEAL_MUTANTS
 
-    return tuple(sorted(LEDGER_MUTANTS + ORDER_MUTANTS + FEED_MUTANTS + SEAL_MUTANTS, key=lambda mutant: mutant.name))
+    found = LEDGER_MUTANTS + ORDER_MUTANTS + FEED_MUTANTS + SEAL_MUTANTS + BRIDGE_MUTANTS
+    return tuple(sorted(found, key=lambda mutant: mutant.name))
 
 
 def page() -> str:

@@ -50,6 +50,7 @@ def platform(replay_url: str) -> Iterator[Platform]:
     environ |= {
         "DATA_DIR": str(data_dir),
         "PORT": str(port),
+        "EA_PORT": "0",
         "DJANGO_SETTINGS_MODULE": "config.settings.dev",
         "FEED_BINANCE_URL": replay_url,
         "FEED_BINANCE_TIME": "receive",

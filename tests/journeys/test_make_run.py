@@ -119,7 +119,7 @@ def _start(data_dir: Path) -> MakeRun:
         process = subprocess.Popen(
             ["make", "-o", "setup", "run"],
             cwd=ROOT,
-            env={**kept, "DATA_DIR": str(data_dir), "PORT": str(port)},
+            env={**kept, "DATA_DIR": str(data_dir), "PORT": str(port), "EA_PORT": "0"},
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,

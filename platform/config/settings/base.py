@@ -20,6 +20,7 @@ env = environ.Env()
 ROOT = Path(__file__).resolve().parents[3]
 DATA_DIR = Path(env.str("DATA_DIR", str(ROOT / ".data"))).expanduser().absolute()
 PORT = env.int("PORT", 8000)
+EA_PORT = env.int("EA_PORT", 9100)
 
 SECRET_KEY = env.str("SECRET_KEY", "")
 DEBUG = False
@@ -109,6 +110,7 @@ INSTALLED_APPS = [
     "quotes",
     "trading",
     "settlement",
+    "ea",
 ]
 MIDDLEWARE = [
     "kernel.http.RequestIdMiddleware",
@@ -241,6 +243,7 @@ RATE_LIMITS = {
     "orders": (100, 1, 200),
     "writes": (10, 1, 20),
     "reads": (50, 1, 100),
+    "ea": (50, 1, 200),
     # Each counts up to 50,000 orders.
     "statistics": (2, 1, 10),
     "log_in": (10, 60, 10),

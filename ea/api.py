@@ -1,0 +1,218 @@
+"""The bridge over HTTP: for terminals that have no sockets. The same payloads, the same log, the same answers.
+
+The answer to an event is its acknowledgement or its refusal, with the status 200 either way: what counts is in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.callers import address_of
+from accounts.domain import Address
+from ea.codes import RejectCode, Rejected
+from ea.domain import OFFSET_MS_MAX
+from ea.framing import PAYLOAD_BYTES_MAX
+from ea.keys import LiveKey, keys_read
+from ea.log import DATABASE_AWAY, Arrived, EventLog, Logged
+from ea.news import frames_after, no_to_go_on
+from ea.protocol import EVENTS_MAX, payloads_listed, signal_decoded, signature_holds
+from ea.replies import Ack, Reject, encoded, reject_frame
+from ea.services import alert_add
+from kernel.clock import wall_ms
+from kernel.errors import Problem
+from kernel.http import rate_check
+from kernel.metrics import count
+
+BODY_BYTES_MAX = EVENTS_MAX * PAYLOAD_BYTES_MAX
+RETRY_MS = 1_000
+WAIT_MS_MAX = 2_000
+_LOOK_EVERY_S = 0.2
+_AUDITED = frozenset({RejectCode.BAD_SIG, RejectCode.ACCT_MISMATCH, RejectCode.IP_DENIED})
+
+_log = EventLog()
+Reply = Ack | Reject
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What holds for all events of a request."""
+
+    address: Address | None
+    offset_ms: int
+    recv_us: int
+
+
+@csrf_exempt
+@require_POST
+def events_view(request: HttpRequest) -> HttpResponse:
+    """Log one event, or an array of up to 50, and answer each in its place.
+
+    ``?offset_ms=`` is what the client adds to its clock to get ours, from the ``server_ms`` of the last answer.
+    """
+    recv_us = time.time_ns() // 1_000
+    try:
+        asked = _Asked(address_of(request), _offset(request), recv_us)
+        payloads, several = payloads_listed(request.body)
+    except Rejected as rejected:
+        return _answer([_refused(rejected)], several=False)
+    replies = _replied(payloads, asked)
+    return _answer(replies, several=several)
+
+
+@require_GET
+def commands_view(request: HttpRequest) -> HttpResponse:
+    """Answer the frames of an installation after a number, waiting up to 2 s for the first.
+
+    The query is signed like a payload: ``?kid=..&after=..&t_ms=..&sig=<HMAC of what stands in front of &sig=>``.
+    """
+    query, _, sig = request.META.get("QUERY_STRING", "").partition("&sig=")
+    try:
+        key = _reader_key(request, query, sig)
+    except Rejected as rejected:
+        return _answer([_refused(rejected)], several=False)
+    after = no_to_go_on(link_id=key.link_id, after=_number(request.GET.get("after")))
+    until_s = time.monotonic() + min(_number(request.GET.get("wait_ms")) or 0, WAIT_MS_MAX) / 1_000
+    while not (frames := frames_after(link_id=key.link_id, after=after)) and time.monotonic() < until_s:
+        # Others may have the connection while nothing happens.
+        connection.close()
+        time.sleep(_LOOK_EVERY_S)
+    body = b'{"server_ms":%d,"after":%d,"frames":[%b]}' % (
+        wall_ms(),
+        frames[-1][0] if frames else after,
+        b",".join(frame.encode() for _, frame in frames),
+    )
+    return HttpResponse(body, content_type="application/json")
+
+
+def _replied(payloads: list[bytes], asked: _Asked) -> list[Reply]:
+    """Judge each payload, log what holds in one commit, and answer all in their order."""
+    replies: dict[int, Reply] = {}
+    arrived: dict[int, Arrived] = {}
+    kids: dict[str, LiveKey | None] = {}
+    for place, payload in enumerate(payloads):
+        try:
+            arrived[place] = _arrived(payload, asked, kids)
+        except Rejected as rejected:
+            replies[place] = _refused(rejected)
+    try:
+        logged = _log.append(list(arrived.values())) if arrived else []
+    except DATABASE_AWAY:
+        count("ea_log_failures")
+        away = RejectCode.OVERLOADED
+        replies |= {
+            place: _refused(Rejected(away, "the log cannot be written", event_id=event.signal.event_id))
+            for place, event in arrived.items()
+        }
+    else:
+        for (place, event), result in zip(arrived.items(), logged, strict=True):
+            replies[place] = _acknowledged(event, result)
+    return [replies[place] for place in range(len(payloads))]
+
+
+def _arrived(payload: bytes, asked: _Asked, kids: dict[str, LiveKey | None]) -> Arrived:
+    if len(payload) > PAYLOAD_BYTES_MAX:
+        raise Rejected(RejectCode.BAD_FRAME, f"a payload has at most {PAYLOAD_BYTES_MAX} bytes")
+    signal = signal_decoded(payload)
+    if signal.kid not in kids:
+        kids[signal.kid] = keys_read([signal.kid]).get(signal.kid)
+    key = kids[signal.kid]
+    try:
+        _checked(key, payload, asked)
+        assert key is not None
+        if (signal.acct, signal.server) != (key.account, key.server):
+            raise Rejected(RejectCode.ACCT_MISMATCH, "the key belongs to another account or server")
+        rate_check("ea", key.kid)
+    except Problem:
+        raise Rejected(RejectCode.RATE_LIMITED, "too many signals", event_id=signal.event_id) from None
+    except Rejected as rejected:
+        if key is not None and rejected.code in _AUDITED:
+            _alert(key, asked.address, rejected)
+        raise Rejected(rejected.code, rejected.detail, event_id=signal.event_id) from None
+    return Arrived(
+        signal=signal,
+        raw=payload,
+        sha256=hashlib.sha256(payload).digest(),
+        link_id=key.link_id,
+        recv_us=asked.recv_us,
+        offset_ms=asked.offset_ms,
+    )
+
+
+def _checked(key: LiveKey | None, payload: bytes, asked: _Asked) -> None:
+    if key is None:
+        raise Rejected(RejectCode.UNKNOWN_KEY, "there is no such key")
+    if not signature_holds(payload, key.secret):
+        raise Rejected(RejectCode.BAD_SIG, "the signature does not hold")
+    key.check(address=asked.address, now_ms=wall_ms())
+
+
+def _reader_key(request: HttpRequest, query: str, sig: str) -> LiveKey:
+    """Return the key that signed a query a moment ago.
+
+    :raises Rejected: when there is none
+    """
+    kid = request.GET.get("kid", "")
+    key = keys_read([kid]).get(kid) if 0 < len(kid) <= 32 and "\0" not in kid else None
+    if key is None:
+        raise Rejected(RejectCode.UNKNOWN_KEY, "there is no such key")
+    wanted = hmac.digest(key.secret, query.encode("latin-1", "replace"), "sha256").hex()
+    sent_ms = _number(request.GET.get("t_ms")) or 0
+    if not hmac.compare_digest(wanted.encode(), sig.encode()) or abs(wall_ms() - sent_ms) > OFFSET_MS_MAX:
+        raise Rejected(RejectCode.BAD_SIG, "the query is not signed with this key within the last minute")
+    key.check(address=address_of(request), now_ms=wall_ms())
+    return key
+
+
+def _offset(request: HttpRequest) -> int:
+    text = request.GET.get("offset_ms", "0")
+    try:
+        offset_ms = int(text) if len(text) <= 12 else OFFSET_MS_MAX + 1
+    except ValueError:
+        raise Rejected(RejectCode.SCHEMA, "offset_ms is a whole number of milliseconds") from None
+    if abs(offset_ms) > OFFSET_MS_MAX:
+        raise Rejected(RejectCode.SCHEMA, f"a clock may be off by {OFFSET_MS_MAX} ms at most; set it right")
+    return offset_ms
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
+def _acknowledged(event: Arrived, result: Logged) -> Reply:
+    signal = event.signal
+    if result.conflict is not None:
+        return _refused(Rejected(result.conflict, result.detail, event_id=signal.event_id))
+    return Ack(
+        event_id=signal.event_id,
+        seq=signal.seq,
+        status="duplicate" if result.duplicate else "accepted",
+        order_ids=[] if result.order_id is None else [str(result.order_id)],
+        t_recv_us=result.recv_us,
+        t_log_us=result.log_us,
+        server_ms=wall_ms(),
+    )
+
+
+def _refused(rejected: Rejected) -> Reject:
+    count("ea_frames_rejected", code=rejected.code.value)
+    frame = reject_frame(rejected, retry_after_ms=RETRY_MS)
+    return msgspec.structs.replace(frame, server_ms=wall_ms())
+
+
+def _alert(key: LiveKey, address: Address | None, rejected: Rejected) -> None:
+    told: dict[str, Any] = {"kind": rejected.code.value, "detail": rejected.detail, "address": str(address or "")}
+    alert_add(link_id=key.link_id, kid=key.kid, now_ms=wall_ms(), **told)
+
+
+def _answer(replies: list[Reply], *, several: bool) -> HttpResponse:
+    return HttpResponse(encoded(replies if several else replies[0]), content_type="application/json")

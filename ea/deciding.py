@@ -1,0 +1,180 @@
+"""What an event in the log asks for: a ticket to place, or the code that it is denied with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+from uuid import UUID
+
+from ea import risk
+from ea.codes import Rejected
+from ea.domain import LEDGERS, OFFSET_MS_MAX, Life, deadline_ms, percent_of
+from ea.protocol import ExpiryAfter, Signal, Target, signal_decoded
+from ea.symbols import symbol_of
+from kernel.money import format_minor
+from ledger.selectors import WalletRow, wallets_of
+from trading.domain import Ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An order that is due, with its event and the installation it came from; a row of ``statements.DUE``."""
+
+    event: int
+    state: str
+    step: int
+    ticket: str | None
+    not_after_ms: int | None
+    stored_wallet_id: UUID | None
+    event_id: UUID
+    kid: str
+    raw: bytes
+    offset_ms: int
+    rtt_us: int
+    recv_us: int
+    log_us: int
+    link_id: int
+    user_id: UUID
+    ledger: str
+    link_wallet_id: UUID | None
+    prefix: str
+    suffix: str
+    scopes: list[str]
+    ledgers: list[str]
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A signal that may be placed until ``not_after_ms``."""
+
+    ticket: Ticket
+    wallet_id: UUID
+    symbol: str
+    not_after_ms: int
+
+
+class Denied(Exception):
+    """A signal becomes no order; ``symbol`` is ours where it was known by then."""
+
+    def __init__(self, code: str, *, symbol: str | None = None) -> None:
+        super().__init__(code)
+        self.code = code
+        self.symbol = symbol
+
+
+STALE = "signal.stale"
+
+
+def client_order_id(event_id: UUID) -> str:
+    """Return the id under which an event is placed: the same event is the same order."""
+    return f"ea:{event_id}"
+
+
+def signal_of(due: Due) -> Signal:
+    """Return the signal of an event.
+
+    :raises Denied: the log holds what the schema of today refuses
+    """
+    try:
+        return signal_decoded(bytes(due.raw))
+    except Rejected as rejected:
+        raise Denied(f"signal.{rejected.code.value}") from None
+
+
+def planned(due: Due, signal: Signal, *, now_ms: int) -> Plan:
+    """Decide an event.
+
+    :raises Denied: with the code of the first check that failed
+    """
+    if signal.action != "open" or signal.symbol is None or signal.stake is None or signal.expiry is None:
+        raise Denied("action.unsupported")
+    symbol = symbol_of(link_id=due.link_id, raw=signal.symbol, prefix=due.prefix, suffix=due.suffix)
+    place = risk.Place(due.link_id, signal.strategy, symbol or "")
+    if (code := risk.gate(risk.trading_state(place))) is not None:
+        raise Denied(code, symbol=symbol)
+    if "source" not in due.scopes:
+        raise Denied("auth.scope", symbol=symbol)
+    not_after_ms = _deadline(due, signal)
+    if now_ms > not_after_ms:
+        raise Denied(STALE, symbol=symbol)
+    if symbol is None:
+        raise Denied("symbol.unknown")
+    wallet = _wallet(due, signal)
+    return Plan(_ticket(due, signal, symbol, wallet), wallet.id, symbol, not_after_ms)
+
+
+def _deadline(due: Due, signal: Signal) -> int:
+    if abs(due.offset_ms) > OFFSET_MS_MAX:
+        raise Denied("signal.clock")
+    expiry = signal.expiry
+    assert expiry is not None
+    expiry_ms = expiry.s * 1_000 if isinstance(expiry, ExpiryAfter) else max(0, expiry.at_ms - due.recv_us // 1_000)
+    return deadline_ms(
+        Life(
+            signed_ms=signal.t_sig_ms,
+            offset_ms=due.offset_ms,
+            received_ms=due.recv_us // 1_000,
+            expiry_ms=expiry_ms,
+            valid_ms=signal.valid_ms,
+        )
+    )
+
+
+def _wallet(due: Due, signal: Signal) -> WalletRow:
+    """Return the wallet that a signal trades on.
+
+    :raises Denied: ``auth.ledger``, ``route.unknown``, ``wallet.unknown`` or ``signal.currency``
+    """
+    ledger, wallet_id = due.ledger, due.link_wallet_id
+    if isinstance(signal.target, Target):
+        ledger, wallet_id = signal.target.ledger, _uuid(signal.target.id)
+    elif signal.target is not None:
+        if signal.target not in LEDGERS:
+            raise Denied("route.unknown")
+        ledger, wallet_id = signal.target, due.link_wallet_id
+    if ledger not in due.ledgers:
+        raise Denied("auth.ledger")
+    book = ledger if ledger != "tournament" else None
+    for wallet in wallets_of(due.user_id):
+        chosen = wallet.id == wallet_id and wallet.book.startswith("t:") if book is None else wallet.book == book
+        if chosen and wallet.kind == "wallet":
+            break
+    else:
+        raise Denied("wallet.unknown")
+    asked = signal.currency or (signal.stake and signal.stake.currency)
+    if asked not in (None, wallet.currency):
+        raise Denied("signal.currency")
+    return wallet
+
+
+def _ticket(due: Due, signal: Signal, symbol: str, wallet: WalletRow) -> Ticket:
+    stake, expiry = signal.stake, signal.expiry
+    assert stake is not None
+    assert expiry is not None
+    if stake.mode == "lots":
+        raise Denied("action.unsupported", symbol=symbol)
+    amount = stake.value
+    if stake.mode == "percent":
+        amount = format_minor(percent_of(wallet.balance, stake.value), wallet.currency)
+    after = isinstance(expiry, ExpiryAfter)
+    least = signal.min_payout and int(Decimal(signal.min_payout).to_integral_value(ROUND_CEILING))
+    return Ticket(
+        client_order_id=client_order_id(due.event_id),
+        symbol=symbol,
+        direction="up" if signal.direction == "call" else "down",
+        stake=amount,
+        wallet_id=wallet.id,
+        duration_s=expiry.s if isinstance(expiry, ExpiryAfter) else None,
+        expires_at_ms=None if after else expiry.at_ms,  # type: ignore[union-attr]
+        min_payout_percent=None if least is None else int(least),
+        max_price_drift=signal.max_drift,
+        expected_price=None if signal.max_drift is None else signal.ref_price,
+    )
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return None if text is None else UUID(text)
+    except ValueError:
+        return None

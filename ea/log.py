@@ -1,0 +1,214 @@
+"""The log of events: what arrived together is written by one COPY and one INSERT, and told only after the commit."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from threading import Lock
+from uuid import UUID
+
+import structlog
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connection, transaction
+from psycopg import DataError as DriverDataError
+from psycopg import Error as DriverError
+
+from ea import statements
+from ea.codes import RejectCode
+from ea.protocol import Signal
+from kernel import db
+from kernel.failpoints import reach
+from kernel.ids import uuid7
+from kernel.metrics import count
+
+log = structlog.get_logger(__name__)
+
+# COPY speaks to the driver directly, so its errors come without Django's wrapping.
+DATABASE_AWAY = (DatabaseError, InterfaceError, DriverError)
+_REFUSED_BY_TABLES = (DataError, IntegrityError, DriverDataError)
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A verified signal that is not logged yet; instants in Unix microseconds by this machine's clock."""
+
+    signal: Signal
+    raw: bytes
+    sha256: bytes
+    link_id: int
+    recv_us: int
+    offset_ms: int = 0
+    rtt_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """What became of an arrived event.
+
+    :param conflict: the code to refuse it with; None when it is in the log
+    :param order_id: the order that it had become when it arrived again
+    """
+
+    duplicate: bool
+    recv_us: int
+    log_us: int
+    order_id: UUID | None = None
+    conflict: RejectCode | None = None
+    detail: str = ""
+
+
+class EventLog:
+    """One process's hand on the log, with a chain of its own; several threads may use it."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._begin_chain()
+
+    def append(self, batch: Sequence[Arrived]) -> list[Logged]:
+        """Write a batch durably and return what became of each event, in the batch's order.
+
+        :raises DatabaseError: the database is away: nothing may be acknowledged, and what was written may still turn
+            up as a duplicate when it is sent again
+        """
+        with self._lock:
+            try:
+                return self._appended(batch)
+            except _REFUSED_BY_TABLES as error:
+                # One that the tables refuse must not hold up the others; the schema should have refused it.
+                log.error("ea_event_refused_by_tables", exc_info=error)
+                return self._each_alone(batch)
+            except DATABASE_AWAY:
+                # Whether the commit went through is not known, so neither is where the chain stands.
+                self._begin_chain()
+                raise
+
+    def _each_alone(self, batch: Sequence[Arrived]) -> list[Logged]:
+        results = []
+        for event in batch:
+            try:
+                results += self._appended([event])
+            except _REFUSED_BY_TABLES:
+                refused = Logged(duplicate=False, recv_us=event.recv_us, log_us=0, conflict=RejectCode.SCHEMA)
+                results.append(refused)
+        return results
+
+    def _begin_chain(self) -> None:
+        self._chain = uuid7()
+        self._no = 0
+        self._link = hashlib.sha256(self._chain.bytes).digest()
+
+    def _appended(self, batch: Sequence[Arrived]) -> list[Logged]:
+        results: dict[int, Logged] = {}
+        waiting = dict(enumerate(batch))
+        for _ in range(_ATTEMPTS):
+            # A second event with a key of the first is looked at once the first is there.
+            chosen = _distinct(waiting)
+            found = self._written(chosen)
+            if found is None:
+                # Some are in the log already: they are told what is stored, the others are tried again without them.
+                found = _stored(chosen)
+            results |= found
+            for ord_ in found:
+                del waiting[ord_]
+            if not waiting:
+                return [results[ord_] for ord_ in range(len(batch))]
+        # Each attempt failed by others who write the same events at the same time; they are there by now.
+        raise DatabaseError("the log is written by others faster than by us")
+
+    def _written(self, batch: dict[int, Arrived]) -> dict[int, Logged] | None:
+        """Write events, all or none; return None when some of them cannot be written."""
+        lines, link = [], self._link
+        for no, (ord_, event) in enumerate(batch.items(), self._no + 1):
+            lines.append(_copied(ord_, event, self._chain, no, link))
+            link = hashlib.sha256(link + event.sha256).digest()
+        with transaction.atomic(durable=True):
+            with connection.cursor() as cursor:
+                # Whatever the server's default is: what we acknowledge is on its disk.
+                cursor.execute("SET LOCAL synchronous_commit = on")
+                cursor.execute(statements.ARRIVED_TABLE)
+                with cursor.copy(statements.ARRIVED_COPY) as copy:
+                    copy.write("".join(lines))
+                reach("ea.copied")
+                cursor.execute(statements.LOG)
+                log_us = {event_id: at_us for event_id, at_us, _ in cursor.fetchall()}
+            if len(log_us) < len(batch):
+                transaction.set_rollback(True)
+                return None
+            reach("ea.logged")
+        reach("ea.log_committed")
+        self._no, self._link = self._no + len(batch), link
+        count("ea_events_logged", len(batch))
+        return {
+            ord_: Logged(duplicate=False, recv_us=event.recv_us, log_us=log_us[UUID(event.signal.event_id)])
+            for ord_, event in batch.items()
+        }
+
+
+def _distinct(waiting: dict[int, Arrived]) -> dict[int, Arrived]:
+    """Return the events of which no earlier one has a key."""
+    chosen, taken = dict[int, Arrived](), set[object]()
+    for ord_, event in waiting.items():
+        keys = _keys(event)
+        if taken.isdisjoint(keys):
+            chosen[ord_] = event
+            taken |= keys
+    return chosen
+
+
+def _keys(event: Arrived) -> set[object]:
+    signal = event.signal
+    keys: set[object] = {signal.event_id, (signal.kid, signal.sid, signal.seq)}
+    if signal.src_ticket is not None:
+        keys.add((event.link_id, signal.source, signal.src_ticket, signal.action))
+    return keys
+
+
+def _copied(ord_: int, event: Arrived, chain: UUID, no: int, link: bytes) -> str:
+    """Return an event as COPY reads it; the schema leaves only backslashes to be escaped."""
+    signal = event.signal
+    ticket = "\\N" if signal.src_ticket is None else signal.src_ticket.replace("\\", "\\\\")
+    sid = signal.sid.replace("\\", "\\\\")
+    return (
+        f"{ord_}\t{signal.event_id}\t{event.link_id}\t{signal.kid}\t{sid}\t{signal.seq}\t{signal.source}\t{ticket}"
+        f"\t{signal.action}\t\\\\x{event.raw.hex()}\t\\\\x{event.sha256.hex()}\t{chain}\t{no}\t\\\\x{link.hex()}"
+        f"\t{event.offset_ms}\t{event.rtt_us}\t{event.recv_us}\n"
+    )
+
+
+def _stored(batch: dict[int, Arrived]) -> dict[int, Logged]:
+    """Return what is stored of those events that are in the log by one of their keys."""
+    signals = {ord_: event.signal for ord_, event in batch.items()}
+    found = db.rows(
+        statements.STORED,
+        {
+            "ords": list(batch),
+            "event_ids": [UUID(signal.event_id) for signal in signals.values()],
+            "links": [event.link_id for event in batch.values()],
+            "kids": [signal.kid for signal in signals.values()],
+            "sids": [signal.sid for signal in signals.values()],
+            "seqs": [signal.seq for signal in signals.values()],
+            "sources": [signal.source for signal in signals.values()],
+            "tickets": [signal.src_ticket for signal in signals.values()],
+            "actions": [signal.action for signal in signals.values()],
+        },
+    )
+    return {ord_: _told_again(batch[ord_], *rest) for ord_, *rest in found}
+
+
+def _told_again(
+    event: Arrived,
+    sha256: bytes,
+    recv_us: int,
+    log_us: int,
+    link_id: int,
+    order_id: UUID | None,
+    way: int,
+) -> Logged:
+    told = Logged(duplicate=True, recv_us=recv_us, log_us=log_us, order_id=order_id)
+    if way == 1 and (bytes(sha256) != event.sha256 or link_id != event.link_id):
+        return replace(told, conflict=RejectCode.ID_CONFLICT, detail="this event_id was logged with other bytes")
+    if way == 3:
+        detail = f"seq {event.signal.seq} of this installation was given to another event"
+        return replace(told, conflict=RejectCode.ID_CONFLICT, detail=detail)
+    return told

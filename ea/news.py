@@ -1,0 +1,32 @@
+"""What clients are told of their events, read from the log of transitions by number."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ea import statements
+from kernel import db
+
+FRAMES_MAX = 200
+# A client that does not say how far it is hears again of its last steps: those of so many, and of so long ago.
+_AGAIN_MAX, _AGAIN_MS = 100, 600_000
+
+
+def frames_after(*, link_id: int, after: int, limit: int = FRAMES_MAX) -> list[tuple[int, str]]:
+    """Return an installation's frames with their numbers, ascending."""
+    found = db.rows(statements.FRAMES, {"link_id": link_id, "after": after, "limit": limit})
+    return [(no, frame) for _, no, frame in found]
+
+
+def newest_numbers(links: Collection[int]) -> dict[int, int]:
+    """Return the number of the newest transition of each installation."""
+    return dict(db.rows(statements.NEWEST_NO, {"links": db.numbers_array(links)})) if links else {}
+
+
+def no_to_go_on(*, link_id: int, after: int | None) -> int:
+    """Return the number after which a client that connects is told; ``after`` is what it says it has heard."""
+    if after is None:
+        found = db.row(statements.NO_AGO, {"link_id": link_id, "most": _AGAIN_MAX, "ago_ms": _AGAIN_MS})
+        return int(found[0] or 0) if found else 0
+    # Who claims a number from the future would hear nothing until then.
+    return min(after, newest_numbers([link_id]).get(link_id, 0))

@@ -1,0 +1,48 @@
+"""From a broker's name of a symbol to ours: aliases, then the name itself, then without what brokers put around it."""
+
+from __future__ import annotations
+
+import re
+
+from kernel import db
+
+# A decoration is lower-case letters at an end, or whatever a mark sets apart: EURUSDm, EURUSD.vip, XAUUSD-, #EURUSD.
+_BARE = re.compile(
+    r"(?:[a-z]{1,4}[._-]?|[^A-Za-z0-9]|[A-Za-z0-9]{1,5}[._-])?([A-Z0-9]{3,})(?:[a-z]{1,5}|[^A-Za-z0-9].{0,7})?\Z"
+)
+
+_ALIAS = """
+SELECT symbol FROM ea_symbol_alias WHERE raw = %(raw)s AND (link_id = %(link_id)s OR link_id IS NULL)
+ORDER BY link_id NULLS LAST LIMIT 1"""
+_KNOWN = """
+SELECT code FROM quotes_symbol WHERE code = ANY(%(names)s::text[])
+ORDER BY array_position(%(names)s::text[], code::text) LIMIT 1"""
+_UNKNOWN = """
+INSERT INTO ea_symbol_unknown AS known (link_id, raw, first_at_ms, last_at_ms, times)
+VALUES (%(link_id)s, %(raw)s, %(now_ms)s, %(now_ms)s, 1)
+ON CONFLICT (link_id, raw) DO UPDATE SET last_at_ms = excluded.last_at_ms, times = known.times + 1"""
+
+
+def candidates(raw: str, *, prefix: str = "", suffix: str = "") -> list[str]:
+    """Return what a broker's name may mean, the likeliest first.
+
+    :param prefix: what this broker is known to put before every name
+    :param suffix: what it is known to put behind
+    """
+    stripped = raw.removeprefix(prefix).removesuffix(suffix)
+    names = [raw, stripped, raw.upper(), stripped.upper()]
+    names += [found[1] for name in (stripped, raw) if (found := _BARE.match(name))]
+    return list(dict.fromkeys(names))
+
+
+def symbol_of(*, link_id: int, raw: str, prefix: str, suffix: str) -> str | None:
+    """Return our code of a broker's symbol, or None when no rule knows it."""
+    if (alias := db.row(_ALIAS, {"raw": raw, "link_id": link_id})) is not None:
+        return str(alias[0])
+    found = db.row(_KNOWN, {"names": candidates(raw, prefix=prefix, suffix=suffix)})
+    return None if found is None else str(found[0])
+
+
+def unknown_note(*, link_id: int, raw: str, now_ms: int) -> None:
+    """Keep a name that no rule knows for somebody to name, by one statement of the caller's transaction."""
+    db.run(_UNKNOWN, {"link_id": link_id, "raw": raw, "now_ms": now_ms})
