@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -123,6 +123,12 @@ def joined(log: Any) -> tuple[Session, FakeWire, Inbox, FakeHub]:
     return session, wire, inbox, hub
 
 
+def said(session: Session, seqs: Iterable[int]) -> None:
+    """Let a session hear signals at once."""
+    for seq in seqs:
+        session.heard(signal(seq))
+
+
 def played(log: Any, play: Callable[[Session, Inbox], Any]) -> FakeWire:
     """Let a session say something on an event loop, and return what it was told once all is answered."""
 
@@ -140,7 +146,7 @@ def played(log: Any, play: Callable[[Session, Inbox], Any]) -> FakeWire:
 
 def test_what_comes_together_is_one_batch() -> None:
     log = FakeLog()
-    wire = played(log, lambda session, _: [session.heard(signal(seq)) for seq in range(1, 41)] and None)
+    wire = played(log, lambda session, _: said(session, range(1, 41)))
     assert log.batches == [list(range(1, 41))]
     assert wire.told("ack", "reject") == [("ack", seq) for seq in range(1, 41)]
 
@@ -174,7 +180,7 @@ def test_too_many_that_wait_are_asked_for_again(monkeypatch: pytest.MonkeyPatch)
     """Backpressure: the inbox is bounded."""
     monkeypatch.setattr(inbox_module, "WAITING_MAX", 5)
     log = FakeLog()
-    wire = played(log, lambda session, _: [session.heard(signal(seq)) for seq in range(1, 9)] and None)
+    wire = played(log, lambda session, _: said(session, range(1, 9)))
     assert wire.told("ack") == [("ack", seq) for seq in range(1, 6)]
     assert wire.told("reject") == [("reject", "overloaded")] * 3
 
@@ -213,7 +219,7 @@ def test_an_acknowledgement_follows_the_commit(
     """I-34: what is acknowledged is durable; an inbox that acknowledges before it persists is seen."""
     monkeypatch.setitem(globals(), "Inbox", kind)
     log = FakeLog(failures=1)
-    wire = played(log, lambda session, _: [session.heard(signal(seq)) for seq in (1, 2, 3)] and None)
+    wire = played(log, lambda session, _: said(session, (1, 2, 3)))
     assert acknowledged_and_lost(wire, log) == lost
 
 
