@@ -1,0 +1,59 @@
+//+------------------------------------------------------------------+
+//| FairstrikeMonitor.mq5                                              |
+//| Turns every position that is opened on this account, by any expert |
+//| or by hand, into a signal. docs/ea/install.md says how to install. |
+//| ASCII source.                                                      |
+//+------------------------------------------------------------------+
+#property copyright   "Fairstrike"
+#property version     "1.00"
+#property description "Sends every position opened on this account, by an expert or by hand, as a signal to a Fairstrike server."
+#property description "First allow the server under Tools > Options > Expert Advisors > Allow WebRequest for listed URL:"
+#property description "the host of InpHost, for example https://bridge.example.com, or http://127.0.0.1 for this computer."
+#property description "Put the key into MQL5\\Files\\Fairstrike\\<InpName>.key. It neither trades nor needs a DLL."
+
+#include "Expert.mqh"
+
+input string InpMagics  = "";   // Magic numbers to follow, with commas; 0 = by hand; empty = all
+input string InpSymbols = "";   // Symbols to follow, with commas; empty = all
+
+// Whether a list with commas names a value; an empty list names all.
+bool ListNames(const string list, const string value)
+  {
+   string parts[];
+   if(list == "")
+      return true;
+   int count = StringSplit(list, ',', parts);
+   for(int i = 0; i < count; i++)
+      if(parts[i] == value)
+         return true;
+   return false;
+  }
+
+// Whether a deal is followed.
+bool DealIsWanted(const string symbol, const long magic)
+  {
+   return ListNames(InpSymbols, symbol) && ListNames(InpMagics, IntegerToString(magic));
+  }
+
+int OnInit()
+  {
+   return ExpertBegin();
+  }
+
+void OnDeinit(const int reason)
+  {
+   ExpertEnd();
+  }
+
+void OnTimer()
+  {
+   ExpertTimer();
+  }
+
+void OnTradeTransaction(const MqlTradeTransaction &trans, const MqlTradeRequest &request, const MqlTradeResult &result)
+  {
+   if(trans.type != TRADE_TRANSACTION_DEAL_ADD)
+      return;
+   g_deals_hint = true;
+   ExpertTimer();
+  }
