@@ -27,14 +27,6 @@ long BrokerZoneS()
    return (long)MathRound(quarters) * 900;
   }
 
-void DealsBegin()
-  {
-   if(g_deals_from_s > 0)
-      return;
-   g_deals_first = true;
-   DealsFrom((long)TimeTradeServer() - DEALS_OVERLAP_S);
-  }
-
 // Turn one deal of the selected history into a signal. False where it must be tried again.
 bool DealTake(const ulong ticket)
   {
@@ -85,6 +77,15 @@ void DealsScan()
          HandledAdd(name, deal_s);
      }
    g_deals_first = false;
+  }
+
+// Begin where the last run ended. In the first run ever, what happened before is noted and left alone.
+void DealsBegin()
+  {
+   g_deals_first = g_deals_from_s == 0;
+   if(g_deals_first)
+      DealsFrom((long)TimeTradeServer() - DEALS_OVERLAP_S);
+   DealsScan();
   }
 
 // Move on to where the oldest deal that is not acknowledged stands, less an overlap.

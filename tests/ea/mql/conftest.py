@@ -1,0 +1,46 @@
+"""A server, compiled experts and simulated terminals for the tests of the Expert Advisors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ea.mql.testkit.build import expert_built
+from ea.mql.testkit.simulated import Terminal
+from tests.ea.mql.desk import Desk
+from tests.ea.mql.reference import Server
+from tests.ea.mql.wire import Book
+
+EXPERTS = Path(__file__).resolve().parents[3] / "ea" / "mql"
+PATHS = {
+    "signal": EXPERTS / "mt5" / "FairstrikeSignal.mq5",
+    "monitor": EXPERTS / "mt5" / "FairstrikeMonitor.mq5",
+    "mt4": EXPERTS / "mt4" / "FairstrikeSignal.mq4",
+}
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A server that listens."""
+    server = Server(Book())
+    server.start()
+    yield server
+    server.end()
+
+
+@pytest.fixture
+def desk(server: Server, tmp_path: Path) -> Iterator[Callable[..., Desk]]:
+    """Make desks: terminals whose expert speaks with the server; each is ended with the test."""
+    terminals: list[Terminal] = []
+
+    def make(expert: str, transport: str, folder: str = "terminal", **inputs: object) -> Desk:
+        desk = Desk(expert_built(PATHS[expert]), tmp_path / folder, server, transport, inputs, terminals)
+        desk.start()
+        return desk
+
+    yield make
+    for terminal in terminals:
+        if terminal.running:
+            terminal.kill()

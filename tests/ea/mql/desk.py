@@ -1,0 +1,95 @@
+"""A trader's desk: a terminal folder with a key, an expert in it, and the server that it speaks with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ea.mql.testkit.simulated import Terminal
+from tests.ea.mql.reference import Server
+from tests.ea.mql.wire import Event
+from tests.support import eventually
+
+TRANSPORT_INPUT = {"tcp": "0", "ws": "1", "http": "2"}
+WITHIN_S = 15.0
+
+
+class Desk:
+    """Starts and restarts one terminal, and asks what came of its deals."""
+
+    def __init__(
+        self,
+        program: Path,
+        folder: Path,
+        server: Server,
+        transport: str,
+        inputs: Mapping[str, object],
+        terminals: list[Terminal],
+    ) -> None:
+        self.server, self.book, self.folder = server, server.book, folder
+        self._program, self._terminals = program, terminals
+        port = server.ports[transport]
+        self._settings = {
+            "InpTransport": TRANSPORT_INPUT[transport],
+            "InpPort": str(port if transport != "http" else 9100),
+            "TERMINAL_PORT_80": str(server.ports["http"]),
+            "TERMINAL_LOGIN": server.book.acct,
+            "TERMINAL_SERVER": server.book.server,
+            **{name: str(value) for name, value in inputs.items()},
+        }
+        name = str(inputs.get("InpName", "signal"))
+        keys = folder / "Files" / "Fairstrike"
+        keys.mkdir(parents=True, exist_ok=True)
+        (keys / f"{name}.key").write_text(f"{server.book.kid} {server.book.secret}\n")
+        self.spool = keys / f"{name}.spool"
+        self.terminal: Terminal
+
+    def start(self) -> Terminal:
+        """Put the expert on the chart."""
+        self.terminal = Terminal(self._program, self.folder, self._settings)
+        self._terminals.append(self.terminal)
+        return self.terminal
+
+    def set(self, **settings: object) -> None:
+        """Change inputs or properties of the terminal for the next start."""
+        self._settings |= {name: str(value) for name, value in settings.items()}
+
+    def deals(self, count: int, **terms: object) -> None:
+        """Make so many deals, one after the other."""
+        words = " ".join(f"{name}={value}" for name, value in terms.items())
+        for _ in range(count):
+            self.terminal.do(f"deal {words}".strip())
+
+    def waiting(self) -> int:
+        """Return how many signals wait in the spool, or are on their way, by the chart's comment."""
+        line = next(line for line in self.terminal.comment().splitlines() if line.startswith("spool:"))
+        words = line.split()
+        return int(words[1]) + int(words[3])
+
+    def delivered(self, count: int, within_s: float = WITHIN_S) -> list[Event]:
+        """Wait until the server has so many events and the expert knows it; then see that all is as it must be.
+
+        One event a deal, numbers without a gap, nothing left in the spool, no breach of the wire.
+        """
+        eventually(lambda: len(self.book.events) == count or self._failed(), within_s=within_s)
+        eventually(lambda: self.waiting() == 0, within_s=within_s)
+        events = sorted(self.book.events.values(), key=lambda event: event.signal.seq)
+        assert self.book.breaches == []
+        assert len(events) == count
+        return events
+
+    def clean(self, count: int, within_s: float = WITHIN_S) -> list[Event]:
+        """As :meth:`delivered`, with the numbers 1 to count and a good end of the process."""
+        events = self.delivered(count, within_s)
+        assert [event.signal.seq for event in events] == list(range(1, count + 1))
+        tickets = [event.signal.src_ticket for event in events if event.signal.src_ticket is not None]
+        assert len(set(tickets)) == len(tickets)
+        self.terminal.stop()
+        assert self.book.breaches == []
+        return events
+
+    def _failed(self) -> bool:
+        """Stop waiting early when the process is gone or the wire was breached."""
+        assert self.book.breaches == []
+        assert self.terminal.running, self.terminal.lines[-20:]
+        return False
