@@ -20,6 +20,12 @@ bool g_deals_first = false;         // the first run ever: what happened before 
 long g_deals_next_ms = 0;
 long g_deals_tidy_ms = 0;
 
+// The broker's clock, s.
+long BrokerTimeS()
+  {
+   return (long)TimeTradeServer();
+  }
+
 // The broker's clock is in its own time zone: how far it is ahead of UTC, s, in quarters of an hour.
 long BrokerZoneS()
   {
@@ -44,7 +50,7 @@ bool DealTake(const ulong ticket)
    if(g_deals_first || !DealIsWanted(terms.symbol, terms.magic))
       return true;
    // By the broker's clock alone, so that no difference between clocks makes a fresh deal late.
-   long age_s = (long)TimeTradeServer() - terms.deal_s;
+   long age_s = BrokerTimeS() - terms.deal_s;
    if(g_paused || g_killed || age_s > ValidMs(terms.expiry_s) / 1000 + 1)
      {
       g_late++;
@@ -61,7 +67,7 @@ bool DealTake(const ulong ticket)
 // Read the history from where deals are not settled yet.
 void DealsScan()
   {
-   datetime from = (datetime)g_deals_from_s, until = (datetime)((long)TimeTradeServer() + DEALS_AHEAD_S);
+   datetime from = (datetime)g_deals_from_s, until = (datetime)(BrokerTimeS() + DEALS_AHEAD_S);
    if(!HistorySelect(from, until))
       return;
    int count = HistoryDealsTotal();
@@ -84,7 +90,7 @@ void DealsBegin()
   {
    g_deals_first = g_deals_from_s == 0;
    if(g_deals_first)
-      DealsFrom((long)TimeTradeServer() - DEALS_OVERLAP_S);
+      DealsFrom(BrokerTimeS() - DEALS_OVERLAP_S);
    DealsScan();
   }
 
@@ -94,7 +100,7 @@ void DealsTidy()
    if(MonotonicMs() < g_deals_tidy_ms)
       return;
    g_deals_tidy_ms = MonotonicMs() + DEALS_TIDY_MS;
-   long from_s = (long)TimeTradeServer();
+   long from_s = BrokerTimeS();
    for(int i = 0; i < PendingCount(); i++)
       if(g_pending[i].deal_s > 0)
          from_s = MathMin(from_s, g_pending[i].deal_s);

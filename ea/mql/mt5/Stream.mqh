@@ -11,7 +11,6 @@
 #include "WebSocket.mqh"
 
 #define FRAME_LONGEST      65536
-#define CHALLENGE_WAIT_MS  1000     // the server speaks first; one that does not gets a nonce of ours
 #define GREETING_WAIT_MS   5000
 #define HEARTBEAT_S        5
 #define HEARTBEATS_MISSED  3
@@ -20,7 +19,7 @@ enum LINK_STATE
   {
    LINK_DOWN,       // waits for the next attempt
    LINK_UPGRADE,    // WebSocket: asked for the upgrade
-   LINK_CHALLENGE,  // waits for the server's nonce
+   LINK_CHALLENGE,  // waits for the server's nonce: the server speaks first
    LINK_HELLO,      // hello is sent
    LINK_UP
   };
@@ -291,11 +290,6 @@ bool LinkListen()
 bool LinkWatch()
   {
    long now_ms = MonotonicMs();
-   if(g_link == LINK_CHALLENGE && now_ms - g_link_since_ms >= CHALLENGE_WAIT_MS && !LinkHello(TextPart(Entropy("hello"), 0, 32)))
-     {
-      LinkLost("hello not sent");
-      return false;
-     }
    if(g_link != LINK_UP && now_ms - g_link_since_ms >= GREETING_WAIT_MS)
      {
       LinkLost("no greeting");

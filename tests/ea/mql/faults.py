@@ -42,7 +42,6 @@ class Faults:
     welcome_seq_extra: int = 0
     silent: bool = False
     deaf: int = 0
-    no_challenge: bool = False
     http_status: int = 0
 
     def used(self, name: str) -> bool:

@@ -240,7 +240,7 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     def _challenge(self) -> None:
-        if self.framing.open and not self._challenged and not self.server.faults.no_challenge:
+        if self.framing.open and not self._challenged:
             self._challenged = True
             self.send({"type": "challenge", "nonce": self._nonce, "v": 1})
 
@@ -268,7 +268,7 @@ class Connection(asyncio.Protocol):
         if not isinstance(message, Hello):
             book.breach(f"the first frame is a {type(message).__name__}")
             return
-        if message.nonce != self._nonce and not faults.no_challenge:
+        if message.nonce != self._nonce:
             book.breach("the hello signs another nonce")
         book.hellos.append(message)
         if faults.hello_refusals:

@@ -301,10 +301,8 @@ bool obey(const std::string &command, const Words &words)
 {
   if (command == "deal")
     deal_made(words);
-  else if (command == "call")
+  else if (command == "call" && OnChartEvent)
     OnChartEvent(CHARTEVENT_CUSTOM + 7700, atol(words.get("expiry_s", "0").c_str()), 0.0, string(words.get("text", "")));
-  else if (command == "ask" && words.get("what", "") == "history")
-    print("sim", "history " + std::to_string(history.size()));
   else
     return false;
   return true;

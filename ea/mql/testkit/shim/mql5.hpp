@@ -85,4 +85,5 @@ int OnInit();
 void OnDeinit(const int reason);
 void OnTimer();
 void OnTradeTransaction(const MqlTradeTransaction &trans, const MqlTradeRequest &request, const MqlTradeResult &result);
-void OnChartEvent(const int id, const long &lparam, const double &dparam, const string &sparam);
+// Not every expert has this one.
+__attribute__((weak)) void OnChartEvent(const int id, const long &lparam, const double &dparam, const string &sparam);
