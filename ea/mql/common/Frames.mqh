@@ -15,6 +15,7 @@
 
 int    g_backoff_ms = BACKOFF_FIRST_MS;
 long   g_hold_until_ms = 0;         // monotonic; nothing is sent before
+bool   g_gap = false;               // the oldest signal that is left was refused, for a number before it is missing
 string g_answers[];                 // frames of ours, other than signals, that wait to be sent
 string g_alerted = "";
 
@@ -143,6 +144,8 @@ void TakeReject(const string frame)
    Hold(JsonLong(frame, "retry_after_ms", code == "seq_gap" ? 0 : BackoffNextMs()));
    if(place >= 0)
       ResendFrom(place);
+   if(code == "seq_gap" && place == 0)
+      g_gap = true;
   }
 
 // The oldest number that can still be sent.

@@ -11,6 +11,9 @@
 
 #define HTTP_TIMEOUT_MS   3000
 #define HTTP_BATCH_SIZE   60000     // letters in one request
+#define HTTP_NOT_SENT     -2
+#define HTTP_BAD_ADDRESS  5200
+#define HTTP_NO_CONNECTION 5201
 #define HTTP_ASK_OPEN_MS  1000      // how often results are asked for while some are open
 #define HTTP_ASK_IDLE_MS  5000
 
@@ -25,7 +28,8 @@ string HttpProblem(const int error)
    return "no answer (error " + IntegerToString(error) + ")";
   }
 
-// Send one request. Returns the status of the answer, or -1; reply gets its text.
+// Send one request. Returns the status of the answer; -1 where there was none; HTTP_NOT_SENT where the server was not
+// even reached. reply gets the text of the answer.
 int HttpRequest(const string method, const string path, const string body, string &reply)
   {
    char data[], answer[];
@@ -44,7 +48,7 @@ int HttpRequest(const string method, const string path, const string body, strin
       g_link_text = "down: " + HttpProblem(error);
       if(error == HTTP_NOT_ALLOWED)
          AlertOnce(HttpProblem(error));
-      return -1;
+      return error == HTTP_NOT_ALLOWED || error == HTTP_BAD_ADDRESS || error == HTTP_NO_CONNECTION ? HTTP_NOT_SENT : -1;
      }
    int size = ArraySize(answer);
    ArrayResize(bytes, size);
@@ -95,9 +99,16 @@ void HttpSend()
       return;
    int count = HttpBatch(body), before = PendingCount();
    int status = HttpRequest("POST", "/ea/v1/events", body, reply);
+   if(status == HTTP_NOT_SENT)
+      for(int i = 0; i < count; i++)
+         g_pending[i].tries--;
    if(status > 0 && status < 500)
       HttpTake(reply);
    ResendFrom(0);
+   // There is no link over which the server could ask for what is missing: it is told that nothing older is left.
+   if(g_gap)
+      AnswerAdd(ClientFrame("resync", JsonNumber("from_seq", FirstSeq())));
+   g_gap = false;
    // Nothing of it was settled: wait before it is sent again.
    if(count > 0 && PendingCount() == before && !Holding())
       Hold(BackoffNextMs());
@@ -147,8 +158,8 @@ void HttpAsk()
 void HttpPump()
   {
    AgeOut();
-   HttpSend();
    HttpAnswer();
+   HttpSend();
    HttpAsk();
   }
 

@@ -9,7 +9,8 @@
 #include "Install.mqh"
 #include "Spool.mqh"
 
-#define NOTE_LONGEST 200
+#define NOTE_LONGEST  200
+#define FULL_ALERT_MS 60000         // quiet time between two alerts about a full spool
 
 // What one signal says; fill it with SignalBlank, then set what is known.
 struct SignalTerms
@@ -35,6 +36,7 @@ string g_min_payout = "";
 string g_max_drift = "";
 long   g_params_rev = 0;
 string g_currency = "";
+long   g_full_alert_ms = 0;
 
 // Take the inputs; what is wrong with them, or an empty text.
 string SettingsProblem()
@@ -176,7 +178,10 @@ string SignalOpen(const SignalTerms &terms)
    if(!SpoolStore(g_seq + 1, terms.deal_s, frame))
      {
       g_spool_refused++;
-      Alert("Fairstrike: signal refused, the spool or the disk is full");
+      if(MonotonicMs() >= g_full_alert_ms)
+         Alert("Fairstrike: signal refused, the spool or the disk is full");
+      g_full_alert_ms = MonotonicMs() + FULL_ALERT_MS;
+      PrintFormat("signal refused: the spool or the disk is full");
       return "";
      }
    return g_pending[PendingCount() - 1].event_id;

@@ -72,6 +72,7 @@ int OnInit()
    g_expert_ready = true;
    if(!EventSetMillisecondTimer(InpTimerMs))
       return ExpertRefuse("no timer");
+   StatusShow();
    return INIT_SUCCEEDED;
   }
 

@@ -73,6 +73,7 @@ int ExpertBegin()
    g_expert_ready = true;
    if(!EventSetMillisecondTimer(InpTimerMs))
       return ExpertRefuse("no timer");
+   StatusShow();
    return INIT_SUCCEEDED;
   }
 

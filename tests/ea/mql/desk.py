@@ -50,6 +50,18 @@ class Desk:
         self._terminals.append(self.terminal)
         return self.terminal
 
+    def start_refused(self, **settings: object) -> Terminal:
+        """Put an expert on another chart of the same terminal, which must refuse to run."""
+        self.set(**settings)
+        terminal = Terminal(self._program, self.folder, self._settings)
+        self._terminals.append(terminal)
+        terminal.ended(code=3)
+        return terminal
+
+    def forget_history(self) -> None:
+        """Let the terminal know of no deal, so that only the spool tells of them."""
+        (self.folder / "history.txt").unlink(missing_ok=True)
+
     def set(self, **settings: object) -> None:
         """Change inputs or properties of the terminal for the next start."""
         self._settings |= {name: str(value) for name, value in settings.items()}
@@ -61,10 +73,16 @@ class Desk:
             self.terminal.do(f"deal {words}".strip())
 
     def waiting(self) -> int:
-        """Return how many signals wait in the spool, or are on their way, by the chart's comment."""
-        line = next(line for line in self.terminal.comment().splitlines() if line.startswith("spool:"))
-        words = line.split()
-        return int(words[1]) + int(words[3])
+        """Return how many signals the journal still holds; the chart's comment may be half a second old."""
+        waiting = set[str]()
+        for line in self.spool.read_text().splitlines():
+            kind, _, rest = line[9:].partition(" ")
+            number = rest.split(" ")[0]
+            if kind == "S":
+                waiting.add(number)
+            if kind == "D":
+                waiting.discard(number)
+        return len(waiting)
 
     def delivered(self, count: int, within_s: float = WITHIN_S) -> list[Event]:
         """Wait until the server has so many events and the expert knows it; then see that all is as it must be.

@@ -6,7 +6,6 @@ It runs on a thread of its own. What it knows lies in a book, which stays when t
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hmac
 import json
 import secrets
@@ -30,6 +29,8 @@ class Server:
     """Holds one port for each transport, whether it listens or not.
 
     :ivar links: how many connections said hello and were welcomed
+    :ivar asks: how often results were asked for over HTTP
+    :ivar batches: how many events each request over HTTP had
     """
 
     def __init__(self, book: Book) -> None:
@@ -37,9 +38,13 @@ class Server:
         self.links = 0
         self.heartbeat_s = 1
         self.clock_ahead_ms = 0
+        # Called when a signal has been logged, before it is answered.
+        self.on_signal: Callable[[Signal], None] | None = None
         self.asks = 0
+        self.batches: list[int] = []
         self._connections: set[Connection] = set()
         self._listeners: list[asyncio.Server] = []
+        self._stopping: asyncio.Task[None] | None = None
         self._sockets = {name: _bound(0) for name in TRANSPORTS}
         self.ports = {name: held.getsockname()[1] for name, held in self._sockets.items()}
         self._loop = asyncio.new_event_loop()
@@ -53,6 +58,10 @@ class Server:
     def stop(self) -> None:
         """Cut every link and refuse new ones; the ports stay ours."""
         self._wait(self._stop())
+
+    def stop_soon(self, _: Signal) -> None:
+        """Stop from inside of the server's own thread."""
+        self._stopping = self._loop.create_task(self._stop())
 
     def end(self) -> None:
         """Stop for good."""
@@ -71,6 +80,10 @@ class Server:
         """Decide about an event, and tell it."""
         self.say(self.book.decide(event_id, state, **more))
 
+    def write(self, payload: bytes) -> None:
+        """Send a payload, whatever it is, to every link that is up."""
+        self._wait(self._write(payload))
+
     def send_split(self, frame: dict[str, Any]) -> None:
         """Send a frame to every WebSocket in fragments, with a ping between them."""
         self._wait(self._split(frame))
@@ -83,6 +96,13 @@ class Server:
     def server_ms(self) -> int:
         """Return the server's clock."""
         return time.time_ns() // 1_000_000 + self.clock_ahead_ms
+
+    def take(self, signal: Signal, payload: bytes) -> dict[str, Any]:
+        """Log a signal and return the answer."""
+        reply = self.book.take(signal, payload)
+        if self.on_signal:
+            self.on_signal(signal)
+        return reply
 
     def _wait(self, work: Awaitable[None]) -> None:
         asyncio.run_coroutine_threadsafe(_as_coroutine(work), self._loop).result(10)
@@ -105,11 +125,20 @@ class Server:
         for connection in list(self._connections):
             connection.cut()
         self._listeners.clear()
+        answering = [task for task in asyncio.all_tasks() if task not in {asyncio.current_task(), self._stopping}]
+        for task in answering:
+            task.cancel()
+        await asyncio.gather(*answering, return_exceptions=True)
 
     async def _say(self, frame: dict[str, Any]) -> None:
         for connection in self._connections:
             if connection.greeted:
                 connection.send(frame)
+
+    async def _write(self, payload: bytes) -> None:
+        for connection in self._connections:
+            if connection.greeted:
+                connection.write(connection.framing.framed(payload))
 
     async def _split(self, frame: dict[str, Any]) -> None:
         for connection in self._connections:
@@ -119,23 +148,29 @@ class Server:
     # --- HTTP ---------------------------------------------------------------------------------------
 
     async def _http(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            if self.faults.used("deaf"):
-                writer.transport.abort()
-                return
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-            method, target, _ = head.split("\r\n")[0].split(" ")
-            sizes = [line.split(":")[1] for line in head.split("\r\n") if line.lower().startswith("content-length:")]
-            body = await reader.readexactly(int(sizes[0])) if sizes else b""
-            answer = await self._answer(method, target, body)
-            if answer is None:
-                writer.transport.abort()
-                return
-            status, reply = (self.faults.http_status or 200), encoded(answer)
-            text = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(reply)}\r\n\r\n"
-            writer.write(text.encode() + (reply[: len(reply) // 2] if method == "POST" and self.faults.used("half_frames") else reply))
-            await writer.drain()
-            writer.close()
+        try:
+            await self._request(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            writer.transport.abort()
+
+    async def _request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.faults.used("deaf"):
+            writer.transport.abort()
+            return
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        method, target, _ = head.split("\r\n")[0].split(" ")
+        sizes = [line.split(":")[1] for line in head.split("\r\n") if line.lower().startswith("content-length:")]
+        body = await reader.readexactly(int(sizes[0])) if sizes else b""
+        answer = await self._answer(method, target, body)
+        if answer is None:
+            writer.transport.abort()
+            return
+        status, reply = (self.faults.http_status or 200), encoded(answer)
+        text = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(reply)}\r\n\r\n"
+        half = method == "POST" and self.faults.used("half_frames")
+        writer.write(text.encode() + (reply[: len(reply) // 2] if half else reply))
+        await writer.drain()
+        writer.close()
 
     async def _answer(self, method: str, target: str, body: bytes) -> Any:
         """Return the reply to a request; None to cut it off."""
@@ -152,6 +187,7 @@ class Server:
             self.book.breach(f"{len(payloads)} events at once")
         if self.faults.used("cuts_unlogged"):
             return None
+        self.batches.append(len(payloads))
         replies = [self.reply(payload) for payload in payloads]
         await asyncio.sleep(self.faults.ack_delay_s)
         if self.faults.used("cuts_logged"):
@@ -164,7 +200,7 @@ class Server:
         if isinstance(message, Signal):
             if self.faults.refusals:
                 return self.refusal(message)
-            return self.book.take(message, payload) | {"server_ms": self.server_ms()}
+            return self.take(message, payload) | {"server_ms": self.server_ms()}
         if isinstance(message, ParamsAck | Resync):
             self.book.answers.append(message)
             if isinstance(message, Resync):
@@ -224,7 +260,8 @@ class Connection(asyncio.Protocol):
         self.write(self.framing.pending())
         self._challenge()
         for payload in payloads:
-            self._heard(payload)
+            if not self._transport.is_closing():
+                self._heard(payload)
 
     def write(self, data: bytes) -> None:
         """Send bytes, unless the server is silent."""
@@ -298,7 +335,7 @@ class Connection(asyncio.Protocol):
         if faults.refusals:
             self.send(self.server.refusal(signal))
             return
-        reply = self.server.book.take(signal, payload)
+        reply = self.server.take(signal, payload)
         if faults.used("cuts_logged"):
             self.cut()
             return

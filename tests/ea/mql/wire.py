@@ -138,6 +138,11 @@ class Event:
     signal: Signal
     recv_ms: int
 
+    @property
+    def event_id_ms(self) -> int:
+        """The time inside of its UUID."""
+        return int(self.signal.event_id.replace("-", "")[:12], 16)
+
 
 @dataclass
 class Book:
