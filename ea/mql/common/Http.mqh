@@ -105,6 +105,8 @@ void HttpSend()
    if(status > 0 && status < 500)
       HttpTake(reply);
    ResendFrom(0);
+   if(ResultsOpen() > 0)
+      g_http_ask_ms = MathMin(g_http_ask_ms, MonotonicMs() + HTTP_ASK_OPEN_MS);
    // There is no link over which the server could ask for what is missing: it is told that nothing older is left.
    if(g_gap)
       AnswerAdd(ClientFrame("resync", JsonNumber("from_seq", FirstSeq())));

@@ -77,11 +77,12 @@ void OrderLook(const int place, const int pool)
 
 void OrdersScan()
   {
-   for(int i = OrdersTotal() - 1; i >= 0; i--)
-      OrderLook(i, MODE_TRADES);
-   int closed = OrdersHistoryTotal();
-   for(int k = closed - 1; k >= 0 && k >= closed - ORDERS_CLOSED; k--)
-      OrderLook(k, MODE_HISTORY);
+   // Oldest first, so that numbers follow the order of the trades.
+   int closed = OrdersHistoryTotal(), open = OrdersTotal();
+   for(int i = MathMax(0, closed - ORDERS_CLOSED); i < closed; i++)
+      OrderLook(i, MODE_HISTORY);
+   for(int k = 0; k < open; k++)
+      OrderLook(k, MODE_TRADES);
   }
 
 // Begin where the last run ended. In the first run ever, what was opened before is noted and left alone.

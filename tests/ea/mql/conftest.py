@@ -35,9 +35,10 @@ def desk(server: Server, tmp_path: Path) -> Iterator[Callable[..., Desk]]:
     """Make desks: terminals whose expert speaks with the server; each is ended with the test."""
     terminals: list[Terminal] = []
 
-    def make(expert: str, transport: str, folder: str = "terminal", **inputs: object) -> Desk:
-        desk = Desk(expert_built(PATHS[expert]), tmp_path / folder, server, transport, inputs, terminals)
-        desk.start()
+    def make(expert: str, transport: str, *, start: bool = True, **inputs: object) -> Desk:
+        desk = Desk(expert_built(PATHS[expert]), tmp_path / "terminal", server, transport, inputs, terminals)
+        if start:
+            desk.start()
         return desk
 
     yield make

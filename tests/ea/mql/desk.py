@@ -108,6 +108,6 @@ class Desk:
 
     def _failed(self) -> bool:
         """Stop waiting early when the process is gone or the wire was breached."""
-        assert self.book.breaches == []
+        assert self.book.breaches == [], self.book.breaches[0]
         assert self.terminal.running, self.terminal.lines[-20:]
         return False

@@ -41,7 +41,7 @@ static void append_utf8(std::string &out, uint code)
     return;
   }
   int more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-  out += static_cast<char>((0xF00 >> more & 0xFF) | code >> (6 * more));
+  out += static_cast<char>((0xFF00 >> (more + 1) & 0xFF) | code >> (6 * more));
   while (more-- > 0)
     out += static_cast<char>(0x80 | (code >> (6 * more) & 0x3F));
 }
