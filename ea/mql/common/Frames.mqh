@@ -50,7 +50,8 @@ void AlertOnce(const string text)
 // Whether a code of a reject is about the key and not about one signal.
 bool IsAboutKey(const string code)
   {
-   return code == "bad_sig" || code == "unknown_key" || code == "key_revoked" || code == "ip_denied" || code == "acct_mismatch";
+   return code == "bad_sig" || code == "unknown_key" || code == "key_revoked" || code == "ip_denied"
+          || code == "acct_mismatch";
   }
 
 // A frame of ours that is no signal: members as JsonMember and JsonNumber write them.

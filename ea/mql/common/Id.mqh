@@ -16,7 +16,8 @@ string Entropy(const string salt)
    g_id_calls++;
    string mixed = salt + "|" + TerminalInfoString(TERMINAL_DATA_PATH);
    mixed += "|" + IntegerToString(AccountInfoInteger(ACCOUNT_LOGIN)) + "|" + AccountInfoString(ACCOUNT_SERVER);
-   mixed += "|" + IntegerToString(MonotonicUs()) + "|" + IntegerToString((long)TimeLocal()) + "|" + IntegerToString(g_id_calls);
+   mixed += "|" + IntegerToString(MonotonicUs()) + "|" + IntegerToString((long)TimeLocal());
+   mixed += "|" + IntegerToString(g_id_calls);
    for(int i = 0; i < 8; i++)
       mixed += "|" + IntegerToString(MathRand());
    return Sha256Hex(mixed);

@@ -122,7 +122,8 @@ string SignalTermsJson(const SignalTerms &terms)
 string SignalFrame(const SignalTerms &terms, const long seq)
   {
    string json = "{\"type\":\"signal\",\"v\":1";
-   json += JsonMember("event_id", Uuid7(g_sid + IntegerToString(seq))) + JsonMember("kid", g_kid) + JsonMember("sid", g_sid);
+   json += JsonMember("event_id", Uuid7(g_sid + IntegerToString(seq)));
+   json += JsonMember("kid", g_kid) + JsonMember("sid", g_sid);
    json += JsonNumber("seq", seq) + JsonMember("source", SOURCE_NAME);
    json += JsonMember("acct", IntegerToString(AccountInfoInteger(ACCOUNT_LOGIN)));
    json += JsonMember("server", AccountInfoString(ACCOUNT_SERVER));

@@ -21,7 +21,8 @@ string StatusText()
          on_way++;
    string text = "Fairstrike " + InpName + ": " + state;
    text += "\nlink: " + g_link_text;
-   text += StringFormat("\nspool: %d waiting, %d on their way, last number %I64d", PendingCount() - on_way, on_way, g_seq);
+   int waiting = PendingCount() - on_way;
+   text += StringFormat("\nspool: %d waiting, %d on their way, last number %I64d", waiting, on_way, g_seq);
    text += StringFormat("\nlatency: ack %.1f ms, link %.1f ms", (double)g_ack_us / 1000.0, (double)g_rtt_us / 1000.0);
    if(g_offset_known)
       text += StringFormat(", server clock %+I64d ms", g_offset_ms);

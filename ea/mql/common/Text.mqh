@@ -76,7 +76,8 @@ bool IsName(const string text, const int longest)
    for(int i = 0; i < length; i++)
      {
       ushort letter = StringGetCharacter(text, i);
-      bool known = (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') || (letter >= '0' && letter <= '9');
+      bool small = letter >= 'a' && letter <= 'z', capital = letter >= 'A' && letter <= 'Z';
+      bool known = small || capital || (letter >= '0' && letter <= '9');
       if(!known && letter != '.' && letter != '_' && letter != ':' && letter != '-')
          return false;
      }

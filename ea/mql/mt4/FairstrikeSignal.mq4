@@ -7,10 +7,10 @@
 #property copyright   "Fairstrike"
 #property version     "1.00"
 #property strict
-#property description "Sends every position opened on this account, by an expert or by hand, as a signal to a Fairstrike server."
-#property description "First allow the server under Tools > Options > Expert Advisors > Allow WebRequest for listed URL:"
-#property description "InpUrl, for example https://bridge.example.com. Put the key into MQL4\\Files\\Fairstrike\\<InpName>.key."
-#property description "It neither trades nor needs a DLL."
+#property description "Sends every position opened on this account, by an expert or by hand, to a Fairstrike server."
+#property description "First allow the server: Tools > Options > Expert Advisors > Allow WebRequest for listed URL:"
+#property description "InpUrl, for example https://bridge.example.com."
+#property description "Put the key into MQL4\\Files\\Fairstrike\\<InpName>.key. It neither trades nor needs a DLL."
 
 #define SOURCE_NAME      "mt4"
 #define HTTP_NOT_ALLOWED 4060

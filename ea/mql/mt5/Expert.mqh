@@ -16,7 +16,7 @@ enum TRANSPORT
   };
 
 input TRANSPORT InpTransport = TRANSPORT_TCP;     // How to reach the server
-input string    InpHost      = "127.0.0.1";       // Server's name: must be allowed under Tools > Options > Expert Advisors
+input string    InpHost      = "127.0.0.1";       // Server's name; allow it under Tools > Options > Expert Advisors
 input int       InpPort      = 9100;              // Port of TCP or WebSocket; HTTP takes 80 or 443
 input bool      InpTls       = false;             // Encrypt: needed everywhere but on this computer
 input int       InpTimerMs   = 20;                // Turn of the timer, ms (10..1000)

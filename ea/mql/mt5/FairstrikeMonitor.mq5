@@ -6,9 +6,9 @@
 //+------------------------------------------------------------------+
 #property copyright   "Fairstrike"
 #property version     "1.00"
-#property description "Sends every position opened on this account, by an expert or by hand, as a signal to a Fairstrike server."
-#property description "First allow the server under Tools > Options > Expert Advisors > Allow WebRequest for listed URL:"
-#property description "the host of InpHost, for example https://bridge.example.com, or http://127.0.0.1 for this computer."
+#property description "Sends every position opened on this account, by an expert or by hand, to a Fairstrike server."
+#property description "First allow the server: Tools > Options > Expert Advisors > Allow WebRequest for listed URL:"
+#property description "the host of InpHost, as in https://bridge.example.com, or http://127.0.0.1 for this computer."
 #property description "Put the key into MQL5\\Files\\Fairstrike\\<InpName>.key. It neither trades nor needs a DLL."
 
 #include "Expert.mqh"

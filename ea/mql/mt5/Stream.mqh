@@ -90,7 +90,8 @@ int TcpNext(string &payload)
   {
    if(ArraySize(g_wire_rx) < 4)
       return 0;
-   uint length = ((uint)g_wire_rx[0] << 24) | ((uint)g_wire_rx[1] << 16) | ((uint)g_wire_rx[2] << 8) | (uint)g_wire_rx[3];
+   uint high = ((uint)g_wire_rx[0] << 8) | (uint)g_wire_rx[1], low = ((uint)g_wire_rx[2] << 8) | (uint)g_wire_rx[3];
+   uint length = (high << 16) | low;
    if(length < 1 || length > FRAME_LONGEST)
       return -1;
    if(ArraySize(g_wire_rx) < 4 + (int)length)

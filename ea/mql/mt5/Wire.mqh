@@ -68,7 +68,7 @@ int WireRead(uchar &chunk[])
    else
      {
       uint there = SocketIsReadable(g_wire);
-      // It says 1 for an empty buffer as well; then the read finds nothing within 1 ms and returns -1, which is no error.
+      // It says 1 for an empty buffer as well; the read then finds nothing within 1 ms and returns -1: no error.
       // A time limit of 0 would mean 120 s. More than what is there is never asked for: the read would wait for it.
       if(there > 0)
          got = SocketRead(g_wire, chunk, there, 1);

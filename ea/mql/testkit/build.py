@@ -14,7 +14,10 @@ from pathlib import Path
 from ea.mql.testkit.rewriter import rewritten
 
 SHIM = Path(__file__).parent / "shim"
-COMMON = ("language.cpp", "hashes.cpp", "terminal.cpp", "network.cpp", "simulator.cpp")
+COMMON = ("language.cpp", "hashes.cpp", "terminal.cpp", "network.cpp", "tls.cpp", "simulator.cpp")
+# Without its headers the simulated terminal knows no TLS.
+HAS_TLS = Path("/usr/include/openssl/ssl.h").exists()
+LIBRARIES = ("-lssl", "-lcrypto") if HAS_TLS else ()
 # -Wconversion stands for MetaEditor's "possible loss of data".
 WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wno-sign-conversion", "-Wno-unused-parameter")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
@@ -45,7 +48,7 @@ def expert_built(path: Path) -> Path:
     program = cache_folder() / f"{path.stem}-{kind}-{key}"
     with _once(program):
         if not program.exists():
-            _run(["g++", *SANITIZERS, *map(str, units)], program)
+            _run(["g++", *SANITIZERS, *map(str, units), *LIBRARIES], program)
     return program
 
 

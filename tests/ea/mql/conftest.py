@@ -9,6 +9,7 @@ import pytest
 
 from ea.mql.testkit.build import expert_built
 from ea.mql.testkit.simulated import Terminal
+from tests.ea.mql.certificates import Authority, authority_made
 from tests.ea.mql.desk import Desk
 from tests.ea.mql.reference import Server
 from tests.ea.mql.wire import Book
@@ -21,10 +22,16 @@ PATHS = {
 }
 
 
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """A certificate for loopback, made for this run."""
+    return authority_made(tmp_path_factory.mktemp("tls"))
+
+
 @pytest.fixture
-def server() -> Iterator[Server]:
+def server(authority: Authority) -> Iterator[Server]:
     """A server that listens."""
-    server = Server(Book())
+    server = Server(Book(), authority.context())
     server.start()
     yield server
     server.end()

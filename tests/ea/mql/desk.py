@@ -10,7 +10,7 @@ from tests.ea.mql.reference import Server
 from tests.ea.mql.wire import Event
 from tests.support import eventually
 
-TRANSPORT_INPUT = {"tcp": "0", "ws": "1", "http": "2"}
+TRANSPORT_INPUT = {"tcp": "0", "ws": "1", "http": "2", "tls": "0", "wss": "1"}
 WITHIN_S = 15.0
 
 
@@ -31,6 +31,7 @@ class Desk:
         port = server.ports[transport]
         self._settings = {
             "InpTransport": TRANSPORT_INPUT[transport],
+            "InpTls": str(int(transport in {"tls", "wss"})),
             "InpPort": str(port if transport != "http" else 9100),
             "TERMINAL_PORT_80": str(server.ports["http"]),
             "TERMINAL_LOGIN": server.book.acct,

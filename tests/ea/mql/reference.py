@@ -10,6 +10,7 @@ import hmac
 import json
 import secrets
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -22,7 +23,7 @@ from tests.ea.mql.faults import Faults
 from tests.ea.mql.framings import Breach, Framing, TcpFraming, WebSocketFraming
 from tests.ea.mql.wire import EVENTS_MAX, Book, Heartbeat, Hello, ParamsAck, Resync, Signal, reject
 
-TRANSPORTS = ("tcp", "ws", "http")
+TRANSPORTS = ("tcp", "ws", "http", "tls", "wss")
 
 
 class Server:
@@ -33,8 +34,8 @@ class Server:
     :ivar batches: how many events each request over HTTP had
     """
 
-    def __init__(self, book: Book) -> None:
-        self.book, self.faults = book, Faults()
+    def __init__(self, book: Book, tls: ssl.SSLContext | None = None) -> None:
+        self.book, self.faults, self._tls = book, Faults(), tls
         self.links = 0
         self.heartbeat_s = 1
         self.clock_ahead_ms = 0
@@ -109,15 +110,16 @@ class Server:
 
     async def _start(self) -> None:
         framings: dict[str, Callable[[], Framing]] = {"tcp": TcpFraming, "ws": WebSocketFraming}
+        framings |= {"tls": TcpFraming, "wss": WebSocketFraming}
         for name in TRANSPORTS:
             if self._sockets[name].fileno() < 0:
                 self._sockets[name] = _bound(self.ports[name])
             if name == "http":
-                listener = await asyncio.start_server(self._http, sock=self._sockets[name])
-            else:
-                make = framings[name]
-                listener = await self._loop.create_server(lambda make=make: Connection(self, make()), sock=self._sockets[name])
-            self._listeners.append(listener)
+                self._listeners.append(await asyncio.start_server(self._http, sock=self._sockets[name]))
+            elif self._tls is not None or name in {"tcp", "ws"}:
+                make, tls = framings[name], self._tls if name in {"tls", "wss"} else None
+                opened = self._loop.create_server(lambda make=make: Connection(self, make()), sock=self._sockets[name], ssl=tls)
+                self._listeners.append(await opened)
 
     async def _stop(self) -> None:
         for listener in self._listeners:

@@ -2,6 +2,7 @@
 #include "mql5.hpp"
 
 #include "simulator.hpp"
+#include "tls.hpp"
 
 #include <cerrno>
 #include <map>
@@ -132,7 +133,10 @@ bool SocketClose(const int socket)
   if (!sockets.count(socket))
     return false;
   if (sockets[socket] >= 0)
+  {
+    tls::forget(sockets[socket]);
     close(sockets[socket]);
+  }
   sockets.erase(socket);
   return true;
 }
@@ -211,14 +215,39 @@ int SocketRead(int socket, MqlArray<uchar> &buffer, uint count, uint timeout_ms)
   return static_cast<int>(got);
 }
 
-// TLS is not simulated.
-bool SocketTlsHandshake(int, const string)
+bool SocketTlsHandshake(int socket, const string host)
 {
-  last_error = ERR_NETSOCKET_HANDSHAKE_FAILED;
-  return false;
+  if (!is_connected(socket) || !tls::shake_hands(sockets[socket], host.utf8()))
+  {
+    last_error = ERR_NETSOCKET_HANDSHAKE_FAILED;
+    return false;
+  }
+  return true;
 }
-int SocketTlsSend(int, const MqlArray<uchar> &, uint) { return lost(-1); }
-int SocketTlsReadAvailable(int, MqlArray<uchar> &, const uint) { return lost(-1); }
+
+int SocketTlsSend(int socket, const MqlArray<uchar> &buffer, uint count)
+{
+  if (!is_connected(socket))
+    return -1;
+  int sent = tls::send(sockets[socket], buffer.items.data(), static_cast<int>(count));
+  return sent < 0 ? lost(-1) : sent;
+}
+
+// Returns what is there, at once; 0 when there is nothing.
+int SocketTlsReadAvailable(int socket, MqlArray<uchar> &buffer, const uint count)
+{
+  std::vector<uchar> bytes(count);
+  if (!is_connected(socket))
+    return -1;
+  int got = tls::read_available(sockets[socket], bytes.data(), static_cast<int>(count));
+  if (got < 0)
+    return lost(-1);
+  int before = ArraySize(buffer);
+  ArrayResize(buffer, before + got);
+  for (int i = 0; i < got; i++)
+    buffer[before + i] = bytes[static_cast<size_t>(i)];
+  return got;
+}
 
 int GetLastError() { return last_error; }
 datetime TimeTradeServer() { return TimeCurrent(); }

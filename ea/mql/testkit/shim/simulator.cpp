@@ -12,6 +12,7 @@
 // Each command is answered with "[sim] done <command>". End of input means stop.
 #include "simulator.hpp"
 
+#include <csignal>
 #include <poll.h>
 #include <unistd.h>
 
@@ -123,6 +124,8 @@ int main(int count, char **arguments)
     fprintf(stderr, "usage: %s FOLDER_OF_THE_TERMINAL < SCRIPT\n", arguments[0]);
     return 2;
   }
+  // A server that is gone is an error of the send, and no end of the program.
+  signal(SIGPIPE, SIG_IGN);
   simulator::begin();
   int started = OnInit();
   terminal::print("sim", "started " + std::to_string(started));
