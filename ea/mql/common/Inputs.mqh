@@ -17,7 +17,7 @@ input STAKE_MODE InpStakeMode  = STAKE_FIXED; // Stake is an amount or a percent
 input string     InpStake      = "1.00";    // Stake of one signal, decimal
 input string     InpCurrency   = "";        // Currency of the stake, such as USD; empty = that of the ledger
 input int        InpExpiryS    = 60;        // Time to expiry, s (5..86400)
-input int        InpValidMs    = 0;         // Signal is valid for, ms (200..60000); 0 = a tenth of the expiry, 5000 at most
+input int        InpValidMs    = 0;     // Signal is good for, ms (200..60000); 0 = a tenth of the expiry, 5000 at most
 input string     InpMinPayout  = "";        // Least payout to accept, percent; empty = any
 input string     InpMaxDrift   = "";        // Most the price may have moved; empty = any
 input string     InpLedger     = "";        // Ledger: demo, real or tournament; empty = what the key says

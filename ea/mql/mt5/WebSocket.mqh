@@ -100,8 +100,8 @@ bool WsSend(const int opcode, const uchar &payload[], const int count)
    return WireSend(bytes, head + 4 + count);
   }
 
-// Lengths of the head and the payload of the frame in front; count is -1 where it is not allowed. False where the head is
-// not whole yet.
+// Lengths of the head and the payload of the frame in front; count is -1 where it is not allowed. False where the head
+// is not whole yet.
 bool WsHead(int &head, int &count)
   {
    int size = ArraySize(g_wire_rx);

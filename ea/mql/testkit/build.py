@@ -21,7 +21,9 @@ LIBRARIES = ("-lssl", "-lcrypto") if HAS_TLS else ()
 # -Wconversion stands for MetaEditor's "possible loss of data".
 WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wno-sign-conversion", "-Wno-unused-parameter")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
-FLAGS = ("-std=c++17", "-O0", "-g1", *WARNINGS, *SANITIZERS)
+FLAGS = ("-std=c++17", "-g1", *WARNINGS, *SANITIZERS)
+# The terminal is built seldom and hashes much; an expert as it stands, so that no mistake is optimised away.
+SPEED_OF_TERMINAL, SPEED_OF_EXPERT = "-O1", "-O0"
 
 
 class CompileFailed(Exception):
@@ -55,7 +57,7 @@ def expert_built(path: Path) -> Path:
 def _unit(source: Path) -> Path:
     headers = sorted(SHIM.glob("*.hpp"))
     content = b"".join(file.read_bytes() for file in (source, *headers))
-    return _compiled(source.stem, content, source)
+    return _compiled(source.stem, content, source, SPEED_OF_TERMINAL)
 
 
 def _unit_of_text(text: str, stem: str) -> Path:
@@ -67,15 +69,15 @@ def _unit_of_text(text: str, stem: str) -> Path:
             fresh = source.with_suffix(f".{os.getpid()}")
             fresh.write_text(text)
             fresh.replace(source)
-    return _compiled(stem, text.encode() + headers, source)
+    return _compiled(stem, text.encode() + headers, source, SPEED_OF_EXPERT)
 
 
-def _compiled(stem: str, content: bytes, source: Path) -> Path:
-    key = hashlib.sha256(content + " ".join(FLAGS).encode()).hexdigest()[:24]
+def _compiled(stem: str, content: bytes, source: Path, speed: str) -> Path:
+    key = hashlib.sha256(content + " ".join([*FLAGS, speed]).encode()).hexdigest()[:24]
     unit = cache_folder() / f"{stem}-{key}.o"
     with _once(unit):
         if not unit.exists():
-            _run(["g++", *FLAGS, "-I", str(SHIM), "-c", str(source)], unit)
+            _run(["g++", speed, *FLAGS, "-I", str(SHIM), "-c", str(source)], unit)
     return unit
 
 

@@ -47,15 +47,15 @@ class Terminal:
             reader.start()
         self.wait_for(lambda: any(line.startswith("[sim] started") for line in self.lines))
 
-    def do(self, command: str) -> None:
-        """Give a command and wait until it is done.
+    def do(self, *commands: str) -> None:
+        """Give commands and wait until they are done.
 
         :raises TerminalFailed: the process ended instead
         """
-        word = command.split(" ")[0]
-        before = self._count(f"[sim] done {word}")
-        self.say(command)
-        self.wait_for(lambda: self._count(f"[sim] done {word}") > before)
+        before = self._done()
+        for command in commands:
+            self.say(command)
+        self.wait_for(lambda: self._done() >= before + len(commands))
 
     def say(self, command: str) -> None:
         """Give a command without waiting."""
@@ -119,6 +119,9 @@ class Terminal:
                 if left <= 0 or (not self.running and not self._readers[0].is_alive()):
                     raise TerminalFailed("\n".join(["no answer", *self.lines[-20:], *self._errors]))
                 self._changed.wait(min(left, 0.2))
+
+    def _done(self) -> int:
+        return sum(line.startswith("[sim] done") for line in self.lines)
 
     def _count(self, line: str) -> int:
         return self.lines.count(line)

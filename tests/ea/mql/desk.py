@@ -70,8 +70,7 @@ class Desk:
     def deals(self, count: int, **terms: object) -> None:
         """Make so many deals, one after the other."""
         words = " ".join(f"{name}={value}" for name, value in terms.items())
-        for _ in range(count):
-            self.terminal.do(f"deal {words}".strip())
+        self.terminal.do(*[f"deal {words}".strip()] * count)
 
     def waiting(self) -> int:
         """Return how many signals the journal still holds; the chart's comment may be half a second old."""

@@ -238,6 +238,7 @@ class Connection(asyncio.Protocol):
         self._nonce = secrets.token_hex(16)
         self._challenged = False
         self._resync_asked = False
+        self._held: bytes | None = None
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -266,8 +267,10 @@ class Connection(asyncio.Protocol):
                 self._heard(payload)
 
     def write(self, data: bytes) -> None:
-        """Send bytes, unless the server is silent."""
-        if data and not self._transport.is_closing() and not self.server.faults.silent:
+        """Send bytes, unless the server is silent; behind a frame that is not out yet, they wait."""
+        if self._held is not None:
+            self._held += data
+        elif data and not self._transport.is_closing() and not self.server.faults.silent:
             self._transport.write(data)
 
     def send(self, frame: dict[str, Any]) -> None:
@@ -358,11 +361,16 @@ class Connection(asyncio.Protocol):
             self._transport.close()
         elif faults.used("slow_halves"):
             self.write(data[:half])
-            self.server._loop.call_later(0.15, self.write, data[half:])
+            self._held = data[half:]
+            self.server._loop.call_later(0.15, self._release)
         else:
             self.write(data)
             if faults.double_acks:
                 self.send(reply)
+
+    def _release(self) -> None:
+        held, self._held = self._held or b"", None
+        self.write(held)
 
 
 def encoded(frame: Any) -> bytes:

@@ -236,7 +236,7 @@ def test_no_more_than_fifty_are_on_their_way(desk: MakeDesk, server: Server, tra
     at = desk("signal", transport)
     at.deals(70, hints=0)
     eventually(lambda: at.waiting() == 70, within_s=5)
-    server.faults.ack_delay_s = 2.0
+    server.faults.ack_delay_s = 1.2
     server.start()
 
     eventually(lambda: "spool: 20 waiting, 50 on their way" in at.terminal.comment(), within_s=5)

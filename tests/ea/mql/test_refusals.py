@@ -69,9 +69,7 @@ def test_a_refused_key_is_shown_once_and_left_alone_for_a_while(
 @pytest.mark.parametrize("transport", STREAMS)
 def test_the_server_asks_for_all_again(desk: MakeDesk, server: Server, transport: str) -> None:
     """A resync goes back to a number that is still there; what was acknowledged is not sent again."""
-    server.faults.silent = True
     at = desk("signal", transport)
-    server.faults.silent = False
     at.deals(1)
     at.delivered(1)
     server.faults.ack_delay_s = 30

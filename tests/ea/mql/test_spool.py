@@ -201,8 +201,7 @@ def test_the_spool_takes_a_thousand(desk: MakeDesk, server: Server) -> None:
     """ea.md 6.8: the cap is 1,000; the next is refused, with an alert, and the rest goes out in order."""
     server.stop()
     at = desk("signal", "tcp", InpValidMs=60000)
-    for number in range(1002):
-        at.terminal.say(f"call text=EURUSD|call|1.00|t{number}")
+    at.terminal.do(*(f"call text=EURUSD|call|1.00|t{number}" for number in range(1002)))
     eventually(lambda: at.waiting() == 1000, within_s=20)
     assert sum(line.startswith("[alert]") for line in at.terminal.lines) == 1
 
@@ -259,8 +258,7 @@ def test_a_second_chart_with_the_same_name_does_not_run(desk: MakeDesk) -> None:
 def test_the_journal_stays_short(desk: MakeDesk) -> None:
     at = desk("signal", "http")
     for burst in range(6):
-        for number in range(60):
-            at.terminal.say(f"call text=EURUSD|put|1.00|{burst}-{number}|{'n' * 190}")
+        at.terminal.do(*(f"call text=EURUSD|put|1.00|{burst}-{number}|{'n' * 190}" for number in range(60)))
     at.delivered(360, within_s=30)
     # The history is tidied every ten seconds.
     at.terminal.do("skip ms=11000")
