@@ -1,8 +1,8 @@
 """Rewrite MQL to C++17: the few things that g++ does not take. Lines keep their numbers.
 
 What is rewritten: properties and input groups go; inputs become variables that the environment may set; arrays become
-``MqlArray``; enumerations get a size, so that they can be declared ahead; functions are declared ahead, because MQL lets
-them be called above their definition. Includes are put in their place.
+``MqlArray``; enumerations get a size, so that they can be declared ahead; functions are declared ahead, because MQL
+lets them be called above their definition. Includes are put in their place.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ _GUARDED = re.compile("\x00(\\d+)\x00")
 _PROPERTY = re.compile(r"^[ \t]*#property[^\n]*", re.MULTILINE)
 _GROUP = re.compile(r"^[ \t]*s?input[ \t]+group\b[^\n]*", re.MULTILINE)
 _INPUT = re.compile(
-    rf"^[ \t]*(?:s?input|extern)[ \t]+(?P<type>{NAME})[ \t]+(?P<name>{NAME})[ \t]*=[ \t]*(?P<value>[^;]+);", re.MULTILINE
+    rf"^[ \t]*(?:s?input|extern)[ \t]+(?P<type>{NAME})[ \t]+(?P<name>{NAME})[ \t]*=[ \t]*(?P<value>[^;]+);",
+    re.MULTILINE,
 )
 _ENUM = re.compile(rf"\benum\s+(?P<name>{NAME})(?=\s*\{{)")
 _STRUCT = re.compile(rf"^struct\s+(?P<name>{NAME})", re.MULTILINE)
 _ARRAY_PARAMETER = re.compile(rf"(?P<type>{NAME})\s*&\s*(?P<name>{NAME})\s*\[\s*\]")
-_DECLARATION = re.compile(rf"(?P<head>(?:^|[;{{}}\)])[ \t\n]*)(?P<type>{NAME})[ \t]+(?P<rest>{NAME}[^;{{}}]*);", re.MULTILINE)
-_ARRAY = re.compile(rf"(?P<name>{NAME})\s*\[\s*(?P<size>\w*)\s*\]")
-_FUNCTION = re.compile(
-    rf"^(?P<type>{NAME})[ \t]+(?P<name>{NAME})[ \t]*\((?P<parameters>[^()]*)\)\s*\{{", re.MULTILINE
+_DECLARATION = re.compile(
+    rf"(?P<head>(?:^|[;{{}}\)])[ \t\n]*)(?P<type>{NAME})[ \t]+(?P<rest>{NAME}[^;{{}}]*);", re.MULTILINE
 )
+_ARRAY = re.compile(rf"(?P<name>{NAME})\s*\[\s*(?P<size>\w*)\s*\]")
+_FUNCTION = re.compile(rf"^(?P<type>{NAME})[ \t]+(?P<name>{NAME})[ \t]*\((?P<parameters>[^()]*)\)\s*\{{", re.MULTILINE)
 _STATEMENTS = {"return", "else", "case", "delete", "goto", "struct", "enum", "class", "typedef", "using"}
 
 

@@ -1,1 +1,1 @@
-"""The Expert Advisors, compiled and run in a simulated terminal against a server that tells on every breach of the wire."""
+"""Expert Advisors, compiled and run in a simulated terminal against a server that notes every breach of the wire."""

@@ -68,7 +68,7 @@ class TcpFraming:
 
 
 class WebSocketFraming:
-    """One text message is one payload; the library refuses what RFC 6455 forbids, such as a client that does not mask."""
+    """One text message is one payload; the library refuses what RFC 6455 forbids, as a client that does not mask."""
 
     def __init__(self) -> None:
         self._protocol = ServerProtocol(max_size=PAYLOAD_MAX)

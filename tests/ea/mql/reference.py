@@ -118,7 +118,9 @@ class Server:
                 self._listeners.append(await asyncio.start_server(self._http, sock=self._sockets[name]))
             elif self._tls is not None or name in {"tcp", "ws"}:
                 make, tls = framings[name], self._tls if name in {"tls", "wss"} else None
-                opened = self._loop.create_server(lambda make=make: Connection(self, make()), sock=self._sockets[name], ssl=tls)
+                opened = self._loop.create_server(
+                    lambda make=make: Connection(self, make()), sock=self._sockets[name], ssl=tls
+                )
                 self._listeners.append(await opened)
 
     async def _stop(self) -> None:
@@ -184,7 +186,9 @@ class Server:
         if (method, path) != ("POST", "/ea/v1/events"):
             self.book.breach(f"{method} {target}")
             return None
-        payloads = [bytes(raw) for raw in msgspec.json.decode(body, type=list[msgspec.Raw])] if body[:1] == b"[" else [body]
+        payloads = (
+            [bytes(raw) for raw in msgspec.json.decode(body, type=list[msgspec.Raw])] if body[:1] == b"[" else [body]
+        )
         if not 1 <= len(payloads) <= EVENTS_MAX:
             self.book.breach(f"{len(payloads)} events at once")
         if self.faults.used("cuts_unlogged"):
@@ -226,7 +230,11 @@ class Server:
             return reject("bad_sig", None, final=True)
         after = int(parse_qs(urlsplit(target).query)["after"][0])
         frames = [frame for frame in self.book.orders if frame["no"] > after]
-        return {"server_ms": self.server_ms(), "after": max([after, *(frame["no"] for frame in frames)]), "frames": frames}
+        return {
+            "server_ms": self.server_ms(),
+            "after": max([after, *(frame["no"] for frame in frames)]),
+            "frames": frames,
+        }
 
 
 class Connection(asyncio.Protocol):
@@ -327,7 +335,9 @@ class Connection(asyncio.Protocol):
             faults.welcome_seq_extra = 0
             book.hole(message.sid, last_seen + 1)
         welcome = {"type": "welcome", "session": self._nonce[:16], "server_ms": self.server.server_ms()}
-        self.send(welcome | {"hb_s": self.server.heartbeat_s, "last_seq_seen": last_seen, "params_rev": 0, "limits": {}})
+        self.send(
+            welcome | {"hb_s": self.server.heartbeat_s, "last_seq_seen": last_seen, "params_rev": 0, "limits": {}}
+        )
         for frame in book.orders:
             if frame["no"] > message.after:
                 self.send(frame)

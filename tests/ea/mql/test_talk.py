@@ -33,7 +33,9 @@ def test_results_come_back(desk: MakeDesk, server: Server, transport: str) -> No
     server.decide(first, "settled", payout="1.85", code=None)
     server.decide(second, "denied", code="signal.stale")
 
-    eventually(lambda: on_chart(at, "EURUSD call: settled, payout 1.85", "EURUSD call: denied signal.stale"), within_s=8)
+    eventually(
+        lambda: on_chart(at, "EURUSD call: settled, payout 1.85", "EURUSD call: denied signal.stale"), within_s=8
+    )
     at.clean(2)
 
 
@@ -77,14 +79,19 @@ def test_heartbeats_measure_link_and_clock(desk: MakeDesk, server: Server, trans
     server.clock_ahead_ms = 7_000
     at = desk("signal", transport)
 
+    for count in (1, 2):
+        eventually(lambda: len(at.book.heartbeats) >= count, within_s=6)  # noqa: B023
+        at.terminal.do("sleep ms=100", "skip ms=900")
     eventually(lambda: len(at.book.heartbeats) >= 3, within_s=6)
 
     beats = at.book.heartbeats
     between_ms = beats[2].t_ms - beats[1].t_ms
     assert 700 < between_ms < 2_500, "one a second, as the welcome says"
     assert 0 < beats[2].link_rtt_us < 500_000
-    offset = next(word for word in at.terminal.comment().split("server clock ")[1].split()[:1])
-    assert 5_000 < int(offset) < 8_500
+    eventually(lambda: "server clock" in at.terminal.comment(), within_s=5)
+    offset_ms = int(at.terminal.comment().split("server clock ")[1].split()[0])
+    # The simulated time that was skipped is not the server's.
+    assert 3_500 < offset_ms < 8_500
     at.clean(0)
 
 
@@ -212,14 +219,18 @@ def test_the_chart_tells_how_things_stand(desk: MakeDesk, server: Server, transp
     at.deals(1)
     at.delivered(1)
 
-    eventually(lambda: on_chart(at, "Fairstrike signal: running", "link: up", "spool: 0 waiting, 0 on their way"), within_s=5)
+    eventually(
+        lambda: on_chart(at, "Fairstrike signal: running", "link: up", "spool: 0 waiting, 0 on their way"), within_s=5
+    )
     assert on_chart(at, "last number 1", "latency: ack ", "acked 1 (again 0)", "EURUSD call: accepted")
     server.stop()
     eventually(lambda: on_chart(at, "link: down"), within_s=5)
     at.clean(1)
 
 
-@pytest.mark.parametrize(("expert", "transport"), [("signal", "tcp"), ("signal", "ws"), ("signal", "http"), ("mt4", "http")])
+@pytest.mark.parametrize(
+    ("expert", "transport"), [("signal", "tcp"), ("signal", "ws"), ("signal", "http"), ("mt4", "http")]
+)
 def test_a_host_that_is_not_allowed_is_explained(desk: MakeDesk, expert: str, transport: str) -> None:
     """ea.md 4: only the user can allow it; the expert says where."""
     at = desk(expert, transport, TERMINAL_ALLOW="another.example.com")

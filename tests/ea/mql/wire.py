@@ -120,7 +120,7 @@ class Resync(_Sent, tag="resync", kw_only=True):
 
 
 Message = Signal | Hello | Heartbeat | ParamsAck | Resync
-_decoder = msgspec.json.Decoder(Message)
+_decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 
 
 def single_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
