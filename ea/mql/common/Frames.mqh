@@ -135,6 +135,8 @@ void TakeReject(const string frame)
      }
    if(final)
      {
+      if(event_id == "" && !IsAboutKey(code))
+         AlertOnce("the server refuses what is sent (" + code + " " + JsonGet(frame, "detail") + ")");
       if(place < 0)
          return;
       g_rejected++;

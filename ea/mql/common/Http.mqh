@@ -91,6 +91,12 @@ void HttpTake(const string reply)
       FrameTake(frames[i]);
   }
 
+// Where events go. The server's clock is told as far as it is known: there are no heartbeats to measure it.
+string HttpEventsPath()
+  {
+   return "/ea/v1/events" + (g_offset_known ? "?offset_ms=" + IntegerToString(g_offset_ms) : "");
+  }
+
 // Send what waits. What is not answered stays and is sent again.
 void HttpSend()
   {
@@ -98,7 +104,7 @@ void HttpSend()
    if(PendingCount() == 0 || Holding())
       return;
    int count = HttpBatch(body), before = PendingCount();
-   int status = HttpRequest("POST", "/ea/v1/events", body, reply);
+   int status = HttpRequest("POST", HttpEventsPath(), body, reply);
    if(status == HTTP_NOT_SENT)
       for(int i = 0; i < count; i++)
          g_pending[i].tries--;
@@ -122,29 +128,32 @@ void HttpAnswer()
    string reply;
    if(ArraySize(g_answers) == 0 || Holding())
       return;
-   int status = HttpRequest("POST", "/ea/v1/events", g_answers[0], reply);
+   int status = HttpRequest("POST", HttpEventsPath(), g_answers[0], reply);
    if(status > 0 && status < 500)
       AnswerRemoveFirst();
    else
       Hold(BackoffNextMs());
   }
 
-// Ask for results, parameters and commands. The question is signed as a frame is: up to its last member.
+// Ask for results, parameters and commands. The query is signed as a frame is: up to its last member. Its time is the
+// server's, so that a clock that is wrong is no obstacle once it was measured.
 void HttpAsk()
   {
    string reply, frames[];
    if(Holding() || MonotonicMs() < g_http_ask_ms)
       return;
-   string path = "/ea/v1/commands?after=" + IntegerToString(g_results_after);
-   path += "&kid=" + g_kid + "&sid=" + g_sid + "&t_ms=" + IntegerToString(NowMs());
-   path += "&sig=" + HmacSha256(g_secret, path);
+   bool measured = g_offset_known;
+   string query = "after=" + IntegerToString(g_results_after) + "&kid=" + g_kid + "&sid=" + g_sid;
+   query += "&t_ms=" + IntegerToString(NowMs() + g_offset_ms);
+   string path = "/ea/v1/commands?" + query + "&sig=" + HmacSha256(g_secret, query);
    int status = HttpRequest("GET", path, "", reply);
    g_http_ask_ms = MonotonicMs() + (ResultsOpen() > 0 ? HTTP_ASK_OPEN_MS : HTTP_ASK_IDLE_MS);
-   if(status != 200)
+   if(status != 200 || JsonGet(reply, "type") == "reject")
      {
-      if(status > 0 && JsonGet(reply, "type") == "reject")
+      // A refusal that brought the first reading of the server's clock may be about our clock alone.
+      if(status == 200 && measured)
          FrameTake(reply);
-      Hold(BackoffNextMs());
+      g_http_ask_ms = MonotonicMs() + BackoffNextMs();
       return;
      }
    g_backoff_ms = BACKOFF_FIRST_MS;

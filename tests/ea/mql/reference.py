@@ -32,6 +32,7 @@ class Server:
     :ivar links: how many connections said hello and were welcomed
     :ivar asks: how often results were asked for over HTTP
     :ivar batches: how many events each request over HTTP had
+    :ivar offsets: how far the server's clock is ahead, as requests over HTTP said
     """
 
     def __init__(self, book: Book, tls: ssl.SSLContext | None = None) -> None:
@@ -43,6 +44,7 @@ class Server:
         self.on_signal: Callable[[Signal], None] | None = None
         self.asks = 0
         self.batches: list[int] = []
+        self.offsets: list[int] = []
         self._connections: set[Connection] = set()
         self._listeners: list[asyncio.Server] = []
         self._stopping: asyncio.Task[None] | None = None
@@ -186,6 +188,7 @@ class Server:
         if (method, path) != ("POST", "/ea/v1/events"):
             self.book.breach(f"{method} {target}")
             return None
+        self.offsets += [int(text) for text in parse_qs(urlsplit(target).query).get("offset_ms", [])]
         payloads = (
             [bytes(raw) for raw in msgspec.json.decode(body, type=list[msgspec.Raw])] if body[:1] == b"[" else [body]
         )
@@ -224,11 +227,14 @@ class Server:
     def _commands(self, target: str) -> dict[str, Any]:
         """Results after a number. The request is signed as a frame is, up to its last member."""
         self.asks += 1
-        signed, _, sig = target.rpartition("&sig=")
+        signed, _, sig = urlsplit(target).query.rpartition("&sig=")
         if sig != hmac.new(self.book.secret.encode(), signed.encode(), "sha256").hexdigest():
             self.book.breach(f"the signature does not hold: {target}")
             return reject("bad_sig", None, final=True)
-        after = int(parse_qs(urlsplit(target).query)["after"][0])
+        asked = parse_qs(signed)
+        if abs(int(asked["t_ms"][0]) - self.server_ms()) > 60_000:
+            return reject("bad_sig", None, final=True) | {"server_ms": self.server_ms()}
+        after = int(asked["after"][0])
         frames = [frame for frame in self.book.orders if frame["no"] > after]
         return {
             "server_ms": self.server_ms(),

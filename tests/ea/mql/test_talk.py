@@ -95,6 +95,23 @@ def test_heartbeats_measure_link_and_clock(desk: MakeDesk, server: Server, trans
     at.clean(0)
 
 
+@pytest.mark.parametrize("expert", ["signal", "mt4"])
+def test_over_http_a_wrong_clock_is_measured_and_told(desk: MakeDesk, server: Server, expert: str) -> None:
+    """Ten minutes off: the first question is refused for its time; what follows carries the offset."""
+    server.clock_ahead_ms = 600_000
+    at = desk(expert, "http")
+    eventually(lambda: server.asks >= 2, within_s=5)
+
+    at.terminal.do("order" if expert == "mt4" else "deal")
+    event_id = at.delivered(1)[0].signal.event_id
+    server.decide(event_id, "denied", code="signal.stale")
+
+    at.terminal.wait_for(lambda: at.terminal.said("denied signal.stale"))
+    assert abs(server.offsets[-1] - 600_000) < 3_000
+    assert not at.terminal.said("[alert]")
+    at.clean(1)
+
+
 @pytest.mark.parametrize("transport", STREAMS)
 def test_a_clock_that_is_set_is_measured_at_once(desk: MakeDesk, server: Server, transport: str) -> None:
     server.heartbeat_s = 60
