@@ -125,7 +125,7 @@ void TakeAck(const string frame)
 void TakeReject(const string frame)
   {
    string event_id = JsonGet(frame, "event_id"), code = JsonGet(frame, "code");
-   bool final = JsonGet(frame, "final") == "true";
+   bool for_good = JsonGet(frame, "final") == "true";
    int place = PendingFind(event_id);
    PrintFormat("reject %s %s %s", code, event_id, JsonGet(frame, "detail"));
    if(IsAboutKey(code))
@@ -133,7 +133,7 @@ void TakeReject(const string frame)
       AlertOnce("the server refuses the key (" + code + ")");
       Hold(BACKOFF_REFUSED_MS);
      }
-   if(final)
+   if(for_good)
      {
       if(event_id == "" && !IsAboutKey(code))
          AlertOnce("the server refuses what is sent (" + code + " " + JsonGet(frame, "detail") + ")");

@@ -62,7 +62,7 @@ int OnInit()
       problem = AddressProblem();
    if(problem != "")
       return ExpertRefuse(problem);
-   MathSrand((int)((TimeLocal() ^ (long)GetTickCount()) & 0x7fffffff));
+   MathSrand((int)(((long)TimeLocal() ^ (long)GetTickCount()) & 0x7fffffff));
    if(!KeyLoad(InpName))
       return ExpertRefuse("no key: put \"<key id> <secret>\" into MQL4\\Files\\" + InstallFile(InpName, ".key"));
    if(!SidLoad(InpName) || !SpoolOpen(InstallFile(InpName, ".spool"), g_sid))

@@ -28,7 +28,7 @@ long BrokerTimeS()
 // How far the broker's clock is ahead of UTC, s, in quarters of an hour.
 long BrokerZoneS()
   {
-   double quarters = (double)(TimeCurrent() - TimeGMT()) / 900.0;
+   double quarters = (double)(BrokerTimeS() - (long)TimeGMT()) / 900.0;
    return (long)MathRound(quarters) * 900;
   }
 

@@ -29,7 +29,7 @@ long BrokerTimeS()
 // The broker's clock is in its own time zone: how far it is ahead of UTC, s, in quarters of an hour.
 long BrokerZoneS()
   {
-   double quarters = (double)(TimeTradeServer() - TimeGMT()) / 900.0;
+   double quarters = (double)(BrokerTimeS() - (long)TimeGMT()) / 900.0;
    return (long)MathRound(quarters) * 900;
   }
 

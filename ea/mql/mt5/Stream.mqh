@@ -159,11 +159,11 @@ bool LinkGreet(const string frame)
      }
    if(type != "reject")
       return true;
-   bool final = JsonGet(frame, "final") == "true";
-   if(final)
+   bool for_good = JsonGet(frame, "final") == "true";
+   if(for_good)
       AlertOnce("the server refuses this expert (" + code + ")");
    int retry_ms = (int)MathMax(0, MathMin(60000, JsonLong(frame, "retry_after_ms", 0)));
-   LinkDrop("refused: " + code, final ? BACKOFF_REFUSED_MS : retry_ms + BackoffNextMs());
+   LinkDrop("refused: " + code, for_good ? BACKOFF_REFUSED_MS : retry_ms + BackoffNextMs());
    return false;
   }
 

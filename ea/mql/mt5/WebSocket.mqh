@@ -139,7 +139,7 @@ bool WsHead(int &head, int &count)
 // Take the next whole message: 1 = text has it, 0 = none yet, -1 = the link must be closed.
 int WsNext(string &text)
   {
-   int head, count;
+   int head = 0, count = 0;
    while(WsHead(head, count))
      {
       if(count < 0)

@@ -43,6 +43,7 @@ DENIED = {
     r"\b(?:OrderSend|OrderSendAsync|OrderClose|OrderDelete|OrderModify|PositionClose)\b": "trading: ours only watch",
     r"\b(?:FileSelectDialog|ShellExecute|FILE_COMMON)\b": "the world outside of the sandbox",
     r"\bStringSubstr\([^()]*,[^()]*,": "StringSubstr with a length: TextPart takes 0 for what it is",
+    r"\b(?:final|override|export|pack|union|volatile)\b": "a reserved word",
     r"\bMqlInput\b|\bterminal::": "a name of the shim",
 }
 

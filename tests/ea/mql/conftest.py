@@ -10,7 +10,8 @@ import pytest
 from ea.mql.testkit.build import expert_built
 from ea.mql.testkit.simulated import Terminal
 from tests.ea.mql.certificates import Authority, authority_made
-from tests.ea.mql.desk import Desk
+from tests.ea.mql.desk import Chart, Desk
+from tests.ea.mql.endpoint import Endpoint
 from tests.ea.mql.reference import Server
 from tests.ea.mql.wire import Book
 
@@ -38,9 +39,18 @@ def server(authority: Authority) -> Iterator[Server]:
 
 
 @pytest.fixture
-def desk(server: Server, tmp_path: Path) -> Iterator[Callable[..., Desk]]:
-    """Make desks: terminals whose expert speaks with the server; each is ended with the test."""
-    terminals: list[Terminal] = []
+def terminals() -> Iterator[list[Terminal]]:
+    """Terminals of a test; those that still run are ended with it."""
+    started: list[Terminal] = []
+    yield started
+    for terminal in started:
+        if terminal.running:
+            terminal.kill()
+
+
+@pytest.fixture
+def desk(server: Server, tmp_path: Path, terminals: list[Terminal]) -> Callable[..., Desk]:
+    """Make desks: terminals whose expert speaks with the server of these tests."""
 
     def make(expert: str, transport: str, *, start: bool = True, **inputs: object) -> Desk:
         desk = Desk(expert_built(PATHS[expert]), tmp_path / "terminal", server, transport, inputs, terminals)
@@ -48,7 +58,16 @@ def desk(server: Server, tmp_path: Path) -> Iterator[Callable[..., Desk]]:
             desk.start()
         return desk
 
-    yield make
-    for terminal in terminals:
-        if terminal.running:
-            terminal.kill()
+    return make
+
+
+@pytest.fixture
+def chart(tmp_path: Path, terminals: list[Terminal]) -> Callable[..., Chart]:
+    """Make charts whose expert speaks with any server of the wire: ``chart("signal", "tcp", endpoint)``."""
+
+    def make(expert: str, transport: str, endpoint: Endpoint, **inputs: object) -> Chart:
+        chart = Chart(expert_built(PATHS[expert]), tmp_path / "terminal", endpoint, transport, inputs, terminals)
+        chart.start()
+        return chart
+
+    return make

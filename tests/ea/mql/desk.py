@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ea.mql.testkit.simulated import Terminal
+from tests.ea.mql.endpoint import Endpoint
 from tests.ea.mql.reference import Server
 from tests.ea.mql.wire import Event
 from tests.support import eventually
@@ -14,34 +15,35 @@ TRANSPORT_INPUT = {"tcp": "0", "ws": "1", "http": "2", "tls": "0", "wss": "1"}
 WITHIN_S = 15.0
 
 
-class Desk:
-    """Starts and restarts one terminal, and asks what came of its deals."""
+class Chart:
+    """Starts and restarts one terminal whose expert speaks with a server."""
 
     def __init__(
         self,
         program: Path,
         folder: Path,
-        server: Server,
+        endpoint: Endpoint,
         transport: str,
         inputs: Mapping[str, object],
         terminals: list[Terminal],
     ) -> None:
-        self.server, self.book, self.folder = server, server.book, folder
+        self.folder = folder
         self._program, self._terminals = program, terminals
-        port = server.ports[transport]
         self._settings = {
             "InpTransport": TRANSPORT_INPUT[transport],
             "InpTls": str(int(transport in {"tls", "wss"})),
-            "InpPort": str(port if transport != "http" else 9100),
-            "TERMINAL_PORT_80": str(server.ports["http"]),
-            "TERMINAL_LOGIN": server.book.acct,
-            "TERMINAL_SERVER": server.book.server,
+            "InpHost": endpoint.host,
+            "InpPort": str(endpoint.ports[transport] if transport != "http" else 9100),
+            "InpUrl": f"http://{endpoint.host}",
+            "TERMINAL_PORT_80": str(endpoint.ports.get("http", 0)),
+            "TERMINAL_LOGIN": endpoint.acct,
+            "TERMINAL_SERVER": endpoint.server,
             **{name: str(value) for name, value in inputs.items()},
         }
         name = str(inputs.get("InpName", "signal"))
         keys = folder / "Files" / "Fairstrike"
         keys.mkdir(parents=True, exist_ok=True)
-        (keys / f"{name}.key").write_text(f"{server.book.kid} {server.book.secret}\n")
+        (keys / f"{name}.key").write_text(f"{endpoint.kid} {endpoint.secret}\n")
         self.spool = keys / f"{name}.spool"
         self.terminal: Terminal
 
@@ -83,6 +85,22 @@ class Desk:
             if kind == "D":
                 waiting.discard(number)
         return len(waiting)
+
+
+class Desk(Chart):
+    """A chart beside the server of these tests: its book tells what came of the deals."""
+
+    def __init__(
+        self,
+        program: Path,
+        folder: Path,
+        server: Server,
+        transport: str,
+        inputs: Mapping[str, object],
+        terminals: list[Terminal],
+    ) -> None:
+        super().__init__(program, folder, server.endpoint, transport, inputs, terminals)
+        self.book = server.book
 
     def delivered(self, count: int, within_s: float = WITHIN_S) -> list[Event]:
         """Wait until the server has so many events and the expert knows it; then see that all is as it must be.

@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from tests.ea.mql.endpoint import Endpoint
 from tests.ea.mql.faults import Faults
 from tests.ea.mql.framings import Breach, Framing, TcpFraming, WebSocketFraming
 from tests.ea.mql.wire import EVENTS_MAX, Book, Heartbeat, Hello, ParamsAck, Resync, Signal, reject
@@ -53,6 +54,12 @@ class Server:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="reference server")
         self._thread.start()
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where this server is, and its key."""
+        book = self.book
+        return Endpoint("127.0.0.1", self.ports, book.kid, book.secret, book.acct, book.server)
 
     def start(self) -> None:
         """Listen on every port."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.ea.mql.desk import Desk
+from tests.ea.mql.desk import Chart, Desk
 from tests.ea.mql.reference import Server
 from tests.support import eventually
 
@@ -30,6 +30,17 @@ def test_each_deal_becomes_one_event(desk: MakeDesk, transport: str) -> None:
     assert first.target is not None
     assert first.target.ledger == "demo"
     assert abs(first.t_evt_ms - events[0].recv_ms) < 3_000, "the broker's time zone is taken out"
+
+
+@pytest.mark.parametrize("transport", ALL)
+def test_a_chart_needs_no_more_than_an_endpoint(chart: Callable[..., Chart], server: Server, transport: str) -> None:
+    """How the real gateway is tested: its address and a key, and no server of ours."""
+    at = chart("monitor", transport, server.endpoint)
+
+    at.deals(2)
+
+    eventually(lambda: len(server.book.events) == 2 and at.waiting() == 0, within_s=10)
+    at.terminal.stop()
 
 
 @pytest.mark.parametrize("transport", ALL)

@@ -11,7 +11,8 @@
 #include <vector>
 
 typedef unsigned char uchar;
-typedef int64_t datetime;
+// Without a sign: a difference that may be negative is taken between whole numbers.
+typedef uint64_t datetime;
 typedef uint32_t color;
 // uint, ushort and ulong come from the C library.
 static_assert(sizeof(long) == 8 && sizeof(ulong) == 8 && sizeof(uint) == 4, "a platform with 64-bit long is needed");

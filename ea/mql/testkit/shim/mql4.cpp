@@ -77,7 +77,7 @@ void made(const simulator::Words &words)
   order.symbol = words.get("symbol", "EURUSD");
   order.magic = atoi(words.get("magic", "0").c_str());
   order.price = atof(words.get("price", "1.08500").c_str());
-  order.opened_s = TimeCurrent() - atol(words.get("age_s", "0").c_str());
+  order.opened_s = static_cast<long>(TimeCurrent()) - atol(words.get("age_s", "0").c_str());
   order.closed = atoi(words.get("closed", "0").c_str());
   quote_set({order.symbol, order.price - 0.00005, order.price + 0.00005});
   orders.push_back(order);
@@ -99,7 +99,7 @@ void close_order(const simulator::Words &words)
 void fill(const simulator::Words &words)
 {
   order_of(words)->type = OP_BUY;
-  order_of(words)->opened_s = TimeCurrent();
+  order_of(words)->opened_s = static_cast<long>(TimeCurrent());
 }
 
 const Order &current()
@@ -131,7 +131,7 @@ int OrderType() { return current().type; }
 int OrderMagicNumber() { return current().magic; }
 string OrderSymbol() { return string(current().symbol); }
 string OrderComment() { return string(current().comment); }
-datetime OrderOpenTime() { return current().opened_s; }
+datetime OrderOpenTime() { return static_cast<datetime>(current().opened_s); }
 double OrderOpenPrice() { return current().price; }
 
 // In MetaTrader 4 asking for the error forgets it.

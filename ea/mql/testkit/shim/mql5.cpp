@@ -264,7 +264,7 @@ bool HistorySelect(datetime from, datetime to)
 {
   selected.clear();
   for (const Deal &deal : history)
-    if (deal.time_ms / 1000 >= from && deal.time_ms / 1000 <= to)
+    if (deal.time_ms / 1000 >= static_cast<long>(from) && deal.time_ms / 1000 <= static_cast<long>(to))
       selected.push_back(deal);
   return true;
 }

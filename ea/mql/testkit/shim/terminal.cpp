@@ -183,10 +183,14 @@ void GlobalVariablesFlush() {}
 
 ulong GetMicrosecondCount() { return static_cast<ulong>(monotonic_us()); }
 uint GetTickCount() { return static_cast<uint>(monotonic_us() / 1000); }
-datetime TimeGMT() { return wall_us() / 1000000; }
+datetime TimeGMT() { return static_cast<datetime>(wall_us() / 1000000); }
 datetime TimeLocal() { return TimeGMT(); }
 // The time of the last quote; here there is always a fresh one. It is in the broker's time zone.
-datetime TimeCurrent() { return TimeGMT() - wall_step_us / 1000000 + atoll(setting("TERMINAL_ZONE_S", "7200").c_str()); }
+datetime TimeCurrent()
+{
+  long zone_s = atoll(setting("TERMINAL_ZONE_S", "7200").c_str());
+  return static_cast<datetime>((wall_us() - wall_step_us) / 1000000 + zone_s);
+}
 
 bool EventSetMillisecondTimer(int milliseconds)
 {
