@@ -143,7 +143,9 @@ void HttpAsk()
    if(Holding() || MonotonicMs() < g_http_ask_ms)
       return;
    bool measured = g_offset_known;
-   string query = "after=" + IntegerToString(g_results_after) + "&kid=" + g_kid + "&sid=" + g_sid;
+   string query = "kid=" + g_kid + "&sid=" + g_sid;
+   if(g_results_after > 0)
+      query += "&after=" + IntegerToString(g_results_after);
    query += "&t_ms=" + IntegerToString(NowMs() + g_offset_ms);
    string path = "/ea/v1/commands?" + query + "&sig=" + HmacSha256(g_secret, query);
    int status = HttpRequest("GET", path, "", reply);

@@ -113,7 +113,10 @@ bool LinkHello(const string nonce)
    members += JsonMember("acct", IntegerToString(AccountInfoInteger(ACCOUNT_LOGIN)));
    members += JsonMember("server", AccountInfoString(ACCOUNT_SERVER));
    members += JsonNumber("last_seq", g_seq) + JsonNumber("first_seq", FirstSeq());
-   members += JsonNumber("after", g_results_after) + JsonMember("nonce", nonce);
+   // An install that has heard nothing yet is told the last minutes by the server, not all of its account's history.
+   if(g_results_after > 0)
+      members += JsonNumber("after", g_results_after);
+   members += JsonMember("nonce", nonce);
    LinkEnter(LINK_HELLO);
    return LinkSend(ClientFrame("hello", members));
   }

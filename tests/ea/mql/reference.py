@@ -241,7 +241,7 @@ class Server:
         asked = parse_qs(signed)
         if abs(int(asked["t_ms"][0]) - self.server_ms()) > 60_000:
             return reject("bad_sig", None, final=True) | {"server_ms": self.server_ms()}
-        after = int(asked["after"][0])
+        after = int(asked.get("after", ["0"])[0])
         frames = [frame for frame in self.book.orders if frame["no"] > after]
         return {
             "server_ms": self.server_ms(),
@@ -352,7 +352,7 @@ class Connection(asyncio.Protocol):
             welcome | {"hb_s": self.server.heartbeat_s, "last_seq_seen": last_seen, "params_rev": 0, "limits": {}}
         )
         for frame in book.orders:
-            if frame["no"] > message.after:
+            if frame["no"] > (message.after or 0):
                 self.send(frame)
 
     def _signal(self, signal: Signal, payload: bytes) -> None:

@@ -93,7 +93,7 @@ class Hello(_Sent, tag="hello", kw_only=True):
     server: Annotated[str, Meta(min_length=1, max_length=64)]
     last_seq: Count
     first_seq: Seq
-    after: Count
+    after: Seq | None = None
     nonce: Annotated[str, Meta(max_length=64)]
 
 
