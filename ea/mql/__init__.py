@@ -1,0 +1,1 @@
+"""Expert Advisors for MetaTrader 5 and 4, and the kit that tests them."""
