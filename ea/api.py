@@ -9,7 +9,6 @@ import hashlib
 import hmac
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 from django.db import connection
@@ -27,7 +26,7 @@ from ea.log import DATABASE_AWAY, Arrived, EventLog, Logged
 from ea.news import frames_after, no_to_go_on
 from ea.protocol import EVENTS_MAX, payloads_listed, signal_decoded, signature_holds
 from ea.replies import Ack, Reject, encoded, reject_frame
-from ea.services import alert_add
+from ea.services import alert_add, alerted_since
 from kernel.clock import wall_ms
 from kernel.errors import Problem
 from kernel.http import rate_check
@@ -35,6 +34,7 @@ from kernel.metrics import count
 
 BODY_BYTES_MAX = EVENTS_MAX * PAYLOAD_BYTES_MAX
 RETRY_MS = 1_000
+ALERT_EVERY_MS = 60_000
 WAIT_MS_MAX = 2_000
 _LOOK_EVERY_S = 0.2
 _AUDITED = frozenset({RejectCode.BAD_SIG, RejectCode.ACCT_MISMATCH, RejectCode.IP_DENIED})
@@ -65,7 +65,11 @@ def events_view(request: HttpRequest) -> HttpResponse:
         payloads, several = payloads_listed(request.body)
     except Rejected as rejected:
         return _answer([_refused(rejected)], several=False)
-    replies = _replied(payloads, asked)
+    try:
+        replies = _replied(payloads, asked)
+    except DATABASE_AWAY:
+        count("ea_log_failures")
+        replies = [_refused(Rejected(RejectCode.OVERLOADED, "the log cannot be written"))] * len(payloads)
     return _answer(replies, several=several)
 
 
@@ -104,18 +108,9 @@ def _replied(payloads: list[bytes], asked: _Asked) -> list[Reply]:
             arrived[place] = _arrived(payload, asked, kids)
         except Rejected as rejected:
             replies[place] = _refused(rejected)
-    try:
-        logged = _log.append(list(arrived.values())) if arrived else []
-    except DATABASE_AWAY:
-        count("ea_log_failures")
-        away = RejectCode.OVERLOADED
-        replies |= {
-            place: _refused(Rejected(away, "the log cannot be written", event_id=event.signal.event_id))
-            for place, event in arrived.items()
-        }
-    else:
-        for (place, event), result in zip(arrived.items(), logged, strict=True):
-            replies[place] = _acknowledged(event, result)
+    logged = _log.append(list(arrived.values())) if arrived else []
+    for (place, event), result in zip(arrived.items(), logged, strict=True):
+        replies[place] = _acknowledged(event, result)
     return [replies[place] for place in range(len(payloads))]
 
 
@@ -210,8 +205,13 @@ def _refused(rejected: Rejected) -> Reject:
 
 
 def _alert(key: LiveKey, address: Address | None, rejected: Rejected) -> None:
-    told: dict[str, Any] = {"kind": rejected.code.value, "detail": rejected.detail, "address": str(address or "")}
-    alert_add(link_id=key.link_id, kid=key.kid, now_ms=wall_ms(), **told)
+    """Put on record what a key's owner should know, the same thing once a minute at most."""
+    kind, now_ms = rejected.code.value, wall_ms()
+    if alerted_since(kid=key.kid, kind=kind, since_ms=now_ms - ALERT_EVERY_MS):
+        count("ea_alerts_repeated", kind=kind)
+        return
+    where = str(address or "")
+    alert_add(kind=kind, link_id=key.link_id, kid=key.kid, address=where, detail=rejected.detail, now_ms=now_ms)
 
 
 def _answer(replies: list[Reply], *, several: bool) -> HttpResponse:

@@ -11,7 +11,8 @@ import time
 from typing import Any
 
 import msgspec
-from django.db import transaction
+import structlog
+from django.db import InterfaceError, OperationalError, transaction
 
 from accounts.callers import Caller
 from ea import statements
@@ -31,6 +32,8 @@ from trading.domain import Ticket
 from trading.events import OrderDocument
 from trading.services import order_place
 
+log = structlog.get_logger(__name__)
+
 ACTOR = "executor"
 BATCH_MAX = 50
 # Nobody's fault and soon over; the order is submitted again until its time has run out.
@@ -46,7 +49,23 @@ def orders_execute(*, lane: int = 0, lanes: int = 1, limit: int = BATCH_MAX) -> 
     Only one process at a time works in a lane, so that nobody overtakes; two would do no harm but that.
     """
     due = [Due(*row) for row in db.rows(statements.DUE, {"lanes": lanes, "lane": lane, "limit": limit})]
-    return sum(_executed(one) for one in due)
+    return sum(_executed_alone(one) for one in due)
+
+
+def _executed_alone(due: Due) -> bool:
+    """Bring one order as far as it goes; one that cannot be worked on must not hold up the others.
+
+    :raises OperationalError: the database is away, which concerns all of them
+    """
+    try:
+        return _executed(due)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        # It stays due: every turn tries it again, and says so, until its cause is mended.
+        count("ea_orders_failed")
+        log.exception("ea_order_failed", event_id=str(due.event_id))
+        return False
 
 
 def _executed(due: Due) -> bool:

@@ -149,6 +149,11 @@ def alert_add(*, kind: str, link_id: int, kid: str, now_ms: int, address: str = 
     Alert.objects.create(kind=kind, link_id=link_id, kid=kid, address=address, detail=detail[:200], at_ms=now_ms)
 
 
+def alerted_since(*, kid: str, kind: str, since_ms: int) -> bool:
+    """Whether the same alert about a key was put on record after an instant."""
+    return Alert.objects.filter(kid=kid, kind=kind, at_ms__gt=since_ms).exists()
+
+
 def address_note(*, link_id: int, kid: str, address: str, now_ms: int) -> None:
     """Put on record that a key is used from an address for the first time."""
     if not Alert.objects.filter(kid=kid, kind="address", address=address).exists():

@@ -27,6 +27,8 @@ STALLED_S = 60.0
 _EXIT_STALLED = 70
 # The first key of the advisory locks that say who works in a lane.
 LOCK_CLASS = 7301
+# Much longer than a lane waits between two looks.
+SILENT_MS = 5_000
 
 
 class Lane:
@@ -85,8 +87,12 @@ class Lane:
         if session is not None and session is self._session and not session.closed:
             return True
         found = db.row("SELECT pg_try_advisory_lock(%s, %s)", [LOCK_CLASS, self._lane])
-        self._session = connection.connection if found and found[0] else None
-        return self._session is not None
+        if not found or not found[0]:
+            return False
+        # A process that is stopped or cut off says nothing: the server ends its session, and the lane is free.
+        db.row("SELECT set_config('idle_session_timeout', %s, false)", [f"{SILENT_MS}ms"])
+        self._session = connection.connection
+        return True
 
 
 class Executor:

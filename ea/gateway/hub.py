@@ -58,6 +58,7 @@ class Hub:
 
     async def stop(self) -> None:
         """Answer what is waiting for the log, then close every connection."""
+        self.inbox.closing = True
         await self.inbox.drained()
         for session in list(self._sessions):
             session.close("restart")
@@ -106,9 +107,13 @@ class Hub:
         if self._by_kid.get(key.kid) is session:
             del self._by_kid[key.kid]
         self._by_link[key.link_id].discard(session)
-        if not self._by_link[key.link_id]:
-            del self._by_link[key.link_id]
-            self._keys = {kid: known for kid, known in self._keys.items() if known.link_id != key.link_id}
+        self._forget(key.link_id)
+
+    def _forget(self, link_id: int) -> None:
+        """Keep no secrets of an installation that has no connection."""
+        if not self._by_link.get(link_id):
+            self._by_link.pop(link_id, None)
+            self._keys = {kid: known for kid, known in self._keys.items() if known.link_id != link_id}
 
     # --- keys ---------------------------------------------------------------------------------------
 
@@ -125,9 +130,11 @@ class Hub:
             session.unread()
             return
         keys, seq, told_no = done.result()
+        # What came behind the hello is looked at as soon as its client is known, and may name any of them.
+        self._keys |= keys
         session.known(hello, payload, keys.get(hello.kid), seq, told_no)
-        if session.stage is Stage.KNOWN:
-            self._keys |= keys
+        if session.stage is not Stage.KNOWN and keys:
+            self._forget(keys[hello.kid].link_id)
 
     def key_of_link(self, kid: str, link_id: int) -> LiveKey | None:
         """Return another key of an installation that is connected, as it was when its client said hello."""
@@ -169,8 +176,8 @@ class Hub:
 
     def _watched(self) -> tuple[dict[int, int], list[str]]:
         """Return how far the connections of each installation are, and the keys in use; called on another thread."""
-        far = {link: min(one.told_no for one in tuple(of)) for link, of in tuple(self._by_link.items()) if of}
-        return far, list(self._keys)
+        far = {link: min((one.told_no for one in tuple(of)), default=None) for link, of in tuple(self._by_link.items())}
+        return {link: no for link, no in far.items() if no is not None}, list(self._keys)
 
     # --- looking after ------------------------------------------------------------------------------
 

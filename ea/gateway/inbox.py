@@ -34,6 +34,7 @@ class Inbox:
     """Collects events on the event loop and has them written on one thread, batch after batch."""
 
     def __init__(self) -> None:
+        self.closing = False
         self._log = EventLog()
         self._thread = ThreadPoolExecutor(1, "ea-log")
         self._waiting: list[tuple[Arrived, Sender]] = []
@@ -44,7 +45,7 @@ class Inbox:
     @property
     def has_room(self) -> bool:
         """Whether another event may wait."""
-        return len(self._waiting) < WAITING_MAX
+        return len(self._waiting) < WAITING_MAX and not self.closing
 
     def put(self, arrived: Arrived, sender: Sender) -> None:
         """Let an event be written soon."""

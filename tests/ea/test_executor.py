@@ -253,8 +253,8 @@ class TestSwitches:
         assert outcome(event_id)[0] == "open"
 
 
-class _Stopped(Exception):
-    """The process is gone."""
+class _Stopped(BaseException):
+    """The process is gone; nobody catches that."""
 
 
 def _dies_at(step: str) -> Callable[[str], None]:
@@ -312,6 +312,21 @@ class TestOnce:
         assert outcome(event_id) == ("submitted", None)
         execute_due()
         assert outcome(event_id)[0] == "open"
+
+    def test_one_that_cannot_be_worked_on_does_not_hold_up_the_others(self, market: Market, one: Installation) -> None:
+        broken, good = logged(one, 1), logged(one, 2)
+        planned = executor_module.planned
+
+        def failing(due: Any, *rest: Any, **more: Any) -> Any:
+            if str(due.event_id) == broken:
+                raise KeyError("a fault of ours")
+            return planned(due, *rest, **more)
+
+        with mock.patch.object(executor_module, "planned", failing):
+            assert orders_execute() == 1
+        assert (outcome(broken), outcome(good)) == (("received", None), ("open", None))
+        assert execute_due() == 1
+        assert outcome(broken)[0] == "open"
 
     def test_a_busy_wallet_is_tried_again(self, market: Market, one: Installation) -> None:
         event_id = logged(one)

@@ -215,6 +215,17 @@ class TestKeysInUse:
         assert [client.next("ack")["seq"] for _ in range(3)] == [1, 2, 3]
         assert list(Event.objects.order_by("id").values_list("kid", flat=True)) == [one.key.kid] * 2 + [other.key.kid]
 
+    def test_what_comes_right_behind_the_hello_may_name_the_older_key(self, join: Join, one: Installation) -> None:
+        spool = one.spool()
+        _, payload = spool.add(**OPEN)
+        spool.credentials = with_key(one.trader, one.link).credentials
+        client = join(spool, hello=False)
+        challenge = client.next("challenge")
+        hello = {"type": "hello", "v": 1, "kid": spool.credentials.kid, "sid": spool.sid, "nonce": challenge["nonce"]}
+        client.link.send(spool.credentials.signed(hello | {"acct": one.link.account, "server": one.link.server}))
+        client.link.send(payload)
+        assert client.next("ack")["seq"] == 1
+
     def test_a_key_of_somebody_else_is_none(self, join: Join) -> None:
         client = join()
         stranger = installation()

@@ -137,6 +137,8 @@ def test_a_database_that_is_away_acknowledges_nothing(spool: Spool) -> None:
     with mock.patch.object(api._log, "append", side_effect=OperationalError("away")):
         refusal = post(payload)
     assert (refusal["code"], refusal["final"], refusal["retry_after_ms"]) == ("overloaded", False, 1_000)
+    with mock.patch.object(api, "keys_read", side_effect=OperationalError("away")):
+        assert post(b"[" + payload + b"]")[0]["code"] == "overloaded"
     assert post(payload)["status"] == "accepted"
 
 

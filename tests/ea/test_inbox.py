@@ -53,7 +53,7 @@ class FakeLog:
         self.batches.append([event.signal.seq for event in batch])
         results = []
         for event in batch:
-            results.append(Logged(duplicate=event.signal.seq in self.seqs, recv_us=event.recv_us, log_us=1))
+            results.append(Logged(duplicate=False, recv_us=event.recv_us, log_us=1))
             self.seqs.append(event.signal.seq)
         return results
 
