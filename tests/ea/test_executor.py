@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from django.db import OperationalError, connection, transaction
 
+from ea import deciding as deciding_module
 from ea import executor as executor_module
 from ea import moves as moves_module
 from ea.domain import TradingState
@@ -315,7 +316,7 @@ class TestOnce:
 
     def test_one_that_cannot_be_worked_on_does_not_hold_up_the_others(self, market: Market, one: Installation) -> None:
         broken, good = logged(one, 1), logged(one, 2)
-        planned = executor_module.planned
+        planned = deciding_module.planned
 
         def failing(due: Any, *rest: Any, **more: Any) -> Any:
             if str(due.event_id) == broken:
