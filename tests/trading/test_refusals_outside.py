@@ -414,6 +414,10 @@ CONTRACT = {
 LIMIT_CODES = {f"limit.{name}" for name in (*LIMITS, *TOKEN_LIMITS) if name != "deposit_day"}
 
 
+# Only signals have an end of their own; the bridge's tests provoke it.
+OF_THE_BRIDGE = {"signal.stale"}
+
+
 def declared(source: str) -> set[str]:
     """Return the codes that a module of refusals names: first arguments of what makes a ``Problem``."""
     calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call) and node.args)
@@ -426,7 +430,7 @@ def test_every_code_has_its_provocation() -> None:
     provoked = {refusal.code for refusal in REFUSALS}
     source = Path(trading.__file__).with_name("errors.py").read_text()
 
-    assert declared(source) - provoked == set()
+    assert declared(source) - provoked == OF_THE_BRIDGE
     assert (CONTRACT | LIMIT_CODES) - provoked == set()
 
 
