@@ -85,6 +85,8 @@ async function frames(browser: Browser, page: Page): Promise<{ ticks: Turn; quie
 async function acceptance(page: Page): Promise<{ toRow: Spread; toAnswer: Spread; orders: number }> {
   const [toRow, toAnswer] = [[], []] as [number[], number[]];
   for (let each = 0; each < ORDERS; each += 1) {
+    // A feed that has just gone on, or a link that has just come back, leaves the button off for a moment.
+    await expect(page.getByTestId(`buy-${each % 2 === 0 ? "up" : "down"}`)).toBeEnabled();
     const { row, answer } = await page.evaluate(
       (direction) =>
         new Promise<{ row: number; answer: number }>((resolve, reject) => {
