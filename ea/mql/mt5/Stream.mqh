@@ -135,7 +135,6 @@ void LinkWelcome(const string frame)
    g_links++;
    g_link_heartbeat_s = (int)MathMax(1, MathMin(60, JsonLong(frame, "hb_s", HEARTBEAT_S)));
    SeqAtLeast(JsonLong(frame, "last_seq_seen", 0));
-   ResendFrom(0);
    LinkEnter(LINK_UP);
    g_link_text = "up, " + LinkName();
    g_alerted = "";
