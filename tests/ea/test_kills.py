@@ -12,7 +12,7 @@ from ea.models import EaOrder, Event
 from kernel.failpoints import FAILPOINTS
 from tests.books import violations
 from tests.ea.bridge import OPEN, Running, executor_running, gateway_running, installation
-from tests.market import market_open
+from tests.market import Market, market_open
 from tests.support import eventually
 from trading.models import Order
 
@@ -24,8 +24,9 @@ EXECUTOR = [name for name, step in FAILPOINTS.items() if "ea_executor" in step.r
 VALID = OPEN | {"valid_ms": 60_000}
 
 
-def sent_until_acknowledged(gateway: Running, spool: Spool, acked: list[str]) -> bool:
+def sent_until_acknowledged(market: Market, gateway: Running, spool: Spool, acked: list[str]) -> bool:
     """Say hello, send what is in the spool and take the answers; return whether all were acknowledged."""
+    market.heartbeat()
     try:
         client = gateway.client(spool)
         try:
@@ -39,12 +40,13 @@ def sent_until_acknowledged(gateway: Running, spool: Spool, acked: list[str]) ->
     return True
 
 
-def settled_down(spool_ids: list[str], acked: list[str]) -> None:
+def settled_down(market: Market, spool_ids: list[str], acked: list[str]) -> None:
     """Check that every event was logged, acknowledged and became one order, and that the books hold."""
     assert set(acked) == set(spool_ids)
     events = set(Event.objects.values_list("event_id", flat=True))
     assert {str(event_id) for event_id in events} == set(spool_ids)
-    eventually(lambda: EaOrder.objects.exclude(state="open").count() == 0, within_s=30)
+    # However long processes take to start, the feed is heard from: what waits is placed and not refused as stale.
+    eventually(lambda: market.heartbeat() and EaOrder.objects.exclude(state="open").count() == 0, within_s=30)
     assert Order.objects.count() == len(spool_ids)
     assert set(Order.objects.values_list("client_order_id", flat=True)) == {f"ea:{one}" for one in spool_ids}
     assert violations() == {}
@@ -53,42 +55,42 @@ def settled_down(spool_ids: list[str], acked: list[str]) -> None:
 @pytest.mark.parametrize("step", GATEWAY)
 def test_a_gateway_that_is_killed_loses_nothing(tmp_path: Path, step: str) -> None:
     """I-34: an acknowledgement follows the commit, so what was acknowledged is there; the rest comes again."""
-    market_open(max_tick_age_ms=60_000)
+    market = market_open(max_tick_age_ms=60_000)
     spool, acked = installation().spool(), list[str]()
     ids = [spool.add(**VALID)[0] for _ in range(SIGNALS)]
     with executor_running(tmp_path):
         with gateway_running(tmp_path, FAILPOINT=f"{step}:1:kill") as first:
-            assert not sent_until_acknowledged(first, spool, acked)
+            assert not sent_until_acknowledged(market, first, spool, acked)
             assert first.process.wait(10) == -signal.SIGKILL
         stored = {str(one) for one in Event.objects.values_list("event_id", flat=True)}
         assert set(acked) <= stored
         with gateway_running(tmp_path) as second:
-            assert sent_until_acknowledged(second, spool, acked)
-        settled_down(ids, acked)
+            assert sent_until_acknowledged(market, second, spool, acked)
+        settled_down(market, ids, acked)
 
 
 @pytest.mark.parametrize("step", EXECUTOR)
 def test_an_executor_that_is_killed_doubles_nothing(tmp_path: Path, step: str) -> None:
-    market_open(max_tick_age_ms=60_000)
+    market = market_open(max_tick_age_ms=60_000)
     spool, acked = installation().spool(), list[str]()
     ids = [spool.add(**VALID)[0] for _ in range(SIGNALS)]
     with gateway_running(tmp_path) as gateway:
         with executor_running(tmp_path, FAILPOINT=f"{step}:3:kill") as first:
-            assert sent_until_acknowledged(gateway, spool, acked)
+            assert sent_until_acknowledged(market, gateway, spool, acked)
             assert first.process.wait(20) == -signal.SIGKILL
         with executor_running(tmp_path):
-            settled_down(ids, acked)
+            settled_down(market, ids, acked)
 
 
 def test_two_executors_share_the_work_and_take_over(tmp_path: Path) -> None:
     """A lane is held by one at a time; when its process dies another one goes on."""
-    market_open(max_tick_age_ms=60_000)
+    market = market_open(max_tick_age_ms=60_000)
     spools = [installation().spool() for _ in range(4)]
     acked, ids = list[str](), list[str]()
     with gateway_running(tmp_path) as gateway, executor_running(tmp_path) as one, executor_running(tmp_path):
         for number, spool in enumerate(spools):
             ids += [spool.add(**VALID)[0] for _ in range(5)]
-            assert sent_until_acknowledged(gateway, spool, acked)
+            assert sent_until_acknowledged(market, gateway, spool, acked)
             if number == 1:
                 one.process.kill()
-        settled_down(ids, acked)
+        settled_down(market, ids, acked)
