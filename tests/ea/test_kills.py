@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+from threading import Event as Event_
+from threading import Thread
 
 import pytest
+from django.db import connection
 
 from ea.client import Spool
 from ea.models import EaOrder, Event
@@ -22,6 +26,23 @@ SIGNALS = 12
 GATEWAY = [name for name, step in FAILPOINTS.items() if "ea_gateway" in step.runtimes]
 EXECUTOR = [name for name, step in FAILPOINTS.items() if "ea_executor" in step.runtimes]
 VALID = OPEN | {"valid_ms": 60_000}
+
+
+@pytest.fixture
+def market() -> Iterator[Market]:
+    """A market that is heard from however long processes take to start: nothing is refused as stale."""
+    market, stopping = market_open(max_tick_age_ms=60_000), Event_()
+
+    def beat() -> None:
+        while not stopping.wait(0.5):
+            market.heartbeat()
+        connection.close()
+
+    thread = Thread(target=beat)
+    thread.start()
+    yield market
+    stopping.set()
+    thread.join()
 
 
 def sent_until_acknowledged(market: Market, gateway: Running, spool: Spool, acked: list[str]) -> bool:
@@ -53,9 +74,8 @@ def settled_down(market: Market, spool_ids: list[str], acked: list[str]) -> None
 
 
 @pytest.mark.parametrize("step", GATEWAY)
-def test_a_gateway_that_is_killed_loses_nothing(tmp_path: Path, step: str) -> None:
+def test_a_gateway_that_is_killed_loses_nothing(market: Market, tmp_path: Path, step: str) -> None:
     """I-34: an acknowledgement follows the commit, so what was acknowledged is there; the rest comes again."""
-    market = market_open(max_tick_age_ms=60_000)
     spool, acked = installation().spool(), list[str]()
     ids = [spool.add(**VALID)[0] for _ in range(SIGNALS)]
     with executor_running(tmp_path):
@@ -70,8 +90,7 @@ def test_a_gateway_that_is_killed_loses_nothing(tmp_path: Path, step: str) -> No
 
 
 @pytest.mark.parametrize("step", EXECUTOR)
-def test_an_executor_that_is_killed_doubles_nothing(tmp_path: Path, step: str) -> None:
-    market = market_open(max_tick_age_ms=60_000)
+def test_an_executor_that_is_killed_doubles_nothing(market: Market, tmp_path: Path, step: str) -> None:
     spool, acked = installation().spool(), list[str]()
     ids = [spool.add(**VALID)[0] for _ in range(SIGNALS)]
     with gateway_running(tmp_path) as gateway:
@@ -82,9 +101,8 @@ def test_an_executor_that_is_killed_doubles_nothing(tmp_path: Path, step: str) -
             settled_down(market, ids, acked)
 
 
-def test_two_executors_share_the_work_and_take_over(tmp_path: Path) -> None:
+def test_two_executors_share_the_work_and_take_over(market: Market, tmp_path: Path) -> None:
     """A lane is held by one at a time; when its process dies another one goes on."""
-    market = market_open(max_tick_age_ms=60_000)
     spools = [installation().spool() for _ in range(4)]
     acked, ids = list[str](), list[str]()
     with gateway_running(tmp_path) as gateway, executor_running(tmp_path) as one, executor_running(tmp_path):
