@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import ssl
 
 from picows import WSAutoPingStrategy, ws_create_server
@@ -11,7 +10,8 @@ from picows import WSAutoPingStrategy, ws_create_server
 from ea.framing import PAYLOAD_BYTES_MAX
 from ea.gateway.hub import Hub
 from ea.gateway.tcp import TcpClient
-from ea.gateway.websocket import Faults, listener_of
+from ea.gateway.websocket import listener_of
+from kernel.sockets import SocketFaults
 
 _BACKLOG = 1_024
 
@@ -38,7 +38,7 @@ class Gateway:
             lambda request: listener_of(self.hub, request),
             host,
             port + 1 if port else 0,
-            logger_name=Faults(logging.getLogger(__name__)),
+            logger_name=SocketFaults(__name__, "ea_sockets_broken"),
             # Larger messages than a client may send are read up to here, so that it hears why it is closed.
             max_frame_size=2 * PAYLOAD_BYTES_MAX,
             read_buffer_init_size=4 * 1024,

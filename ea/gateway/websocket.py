@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from picows import (
@@ -25,7 +23,6 @@ from ea.framing import PAYLOAD_BYTES_MAX
 from ea.gateway.session import Session
 from ea.gateway.tcp import CLOSE_S, DRAIN_S, WRITE_BYTES_MAX
 from ea.gateway.wire import Timer
-from kernel.metrics import count
 
 if TYPE_CHECKING:
     from ea.gateway.hub import Hub
@@ -130,18 +127,3 @@ def listener_of(hub: Hub, request: WSUpgradeRequest) -> WSListener | WSUpgradeRe
     if path != PATH or not hub.has_room:
         return None
     return WebSocketClient(hub, request)
-
-
-class Faults(logging.LoggerAdapter[logging.Logger]):
-    """What picows tells of clients and their faults is counted; failures on our side are logged."""
-
-    def log(self, level: int, msg: object, *args: Any, **kwargs: Any) -> None:
-        """Log what has a traceback, count the other errors."""
-        if kwargs.get("exc_info"):
-            super().log(level, msg, *args, **kwargs)
-        elif level >= logging.ERROR:
-            count("ea_sockets_broken")
-
-    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
-        """Add nothing."""
-        return msg, kwargs

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections import Counter, deque
-from collections.abc import MutableMapping
 from ipaddress import IPv6Address, ip_network
 from typing import Any
 
@@ -30,6 +28,7 @@ from picows import (
 
 from accounts.domain import client_address
 from kernel.metrics import count
+from kernel.sockets import SocketFaults
 from quotes.stream import sockets
 from quotes.stream.conversation import Conversation
 from quotes.stream.hub import Hub, hub
@@ -252,7 +251,7 @@ class Gateway:
             self._client_of,
             host,
             port,
-            logger_name=_Faults(logging.getLogger(__name__)),
+            logger_name=SocketFaults(__name__, "quotes_sockets_broken"),
             # Larger frames than a client may send are read up to here, so that it hears why it is closed.
             max_frame_size=4 * FRAME_BYTES_MAX,
             read_buffer_init_size=4 * 1024,
@@ -309,21 +308,6 @@ class Gateway:
             # Firefox names keep-alive too, which RFC 9110 (7.6.1) allows and picows does not expect.
             request.headers["Connection"] = "Upgrade"
         return Client(self, request)
-
-
-class _Faults(logging.LoggerAdapter[logging.Logger]):
-    """What picows tells of clients and their faults is counted; failures on our side are logged."""
-
-    def log(self, level: int, msg: object, *args: Any, **kwargs: Any) -> None:
-        """Log what has a traceback, count the other errors."""
-        if kwargs.get("exc_info"):
-            super().log(level, msg, *args, **kwargs)
-        elif level >= logging.ERROR:
-            count("quotes_sockets_broken")
-
-    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
-        """Add nothing."""
-        return msg, kwargs
 
 
 def address_key(peer: str | None, forwarded_for: str) -> str:

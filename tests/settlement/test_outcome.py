@@ -137,7 +137,7 @@ def test_a_refund_has_only_the_reasons_of_the_rules() -> None:
 
 
 def test_the_batch_grows_while_quick_and_shrinks_when_slow() -> None:
-    """Architecture, Settlement: a batch adapts between 64 and 2,000 to hold its locks about 8 ms (ADR 0036)."""
+    """Architecture, Settlement: a batch adapts between 64 and 2,000 to hold its locks about 8 ms (ADR 0038)."""
     size = BatchSize()
     assert size.limit == 100
     for _ in range(10):

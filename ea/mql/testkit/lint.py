@@ -5,12 +5,14 @@ The first rules look at the text; the last one parses the code with a C++ gramma
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import tree_sitter
+import tree_sitter_cpp
 
 from ea.mql.testkit.rewriter import NAME
 from ea.mql.testkit.source import INCLUDE, parts, source_read
@@ -178,23 +180,9 @@ DENIED_NODES = {
 }  # fmt: skip
 
 
-def grammar_is_installed() -> bool:
-    """Whether tree-sitter and its C++ grammar can be imported."""
-    try:
-        importlib.import_module("tree_sitter_cpp")
-        importlib.import_module("tree_sitter")
-    except ImportError:
-        return False
-    return True
-
-
 def parsed(path: Path) -> list[Finding]:
-    """Parse a source with a C++ grammar, after three rewrites, and return what it cannot be.
-
-    :raises ImportError: tree-sitter or tree-sitter-cpp is not installed
-    """
-    tree_sitter = importlib.import_module("tree_sitter")
-    language = tree_sitter.Language(importlib.import_module("tree_sitter_cpp").language())
+    """Parse a source with a C++ grammar, after three rewrites, and return what it cannot be."""
+    language = tree_sitter.Language(tree_sitter_cpp.language())
     text = source_read(path)
     code = re.sub(r"^([ \t]*)(?:s?input|extern)\b", r"\1static", text, flags=re.MULTILINE)
     code = re.sub(rf"({NAME})[ \t]*&[ \t]*({NAME})\[\]", r"\1 &\2", code)

@@ -34,7 +34,6 @@ def test_our_sources_keep_the_rules(path: Path) -> None:
     assert [str(finding) for finding in lint.linted(path)] == []
 
 
-@pytest.mark.skipif(not lint.grammar_is_installed(), reason="tree-sitter and tree-sitter-cpp are not installed")
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
 def test_our_sources_parse(path: Path) -> None:
     assert [str(finding) for finding in lint.parsed(path)] == []
@@ -96,7 +95,6 @@ def all_findings(path: Path, text: str) -> Iterator[Finding]:
     yield from lint.literals_are_not_added(path, text)
 
 
-@pytest.mark.skipif(not lint.grammar_is_installed(), reason="tree-sitter and tree-sitter-cpp are not installed")
 @pytest.mark.parametrize(
     "code", ["int F( { }", "int *p;", "void F() { int x = [](){ return 1; }(); }", "int F() { if( }"]
 )
