@@ -28,6 +28,7 @@ from kernel.clock import DB_NOW_MS_SQL, parse_rfc3339
 from kernel.errors import Problem
 from kernel.failpoints import reach
 from kernel.metrics import count
+from settlement.batches import SetAside
 from trading.domain import Ticket
 from trading.events import OrderDocument
 from trading.services import order_place
@@ -43,16 +44,21 @@ _ticket_encoded = msgspec.json.Encoder().encode
 _ticket_decoded = msgspec.json.Decoder(Ticket).decode
 
 
-def orders_execute(*, lane: int = 0, lanes: int = 1, limit: int = BATCH_MAX) -> int:
+def orders_execute(*, lane: int = 0, lanes: int = 1, limit: int = BATCH_MAX, aside: SetAside | None = None) -> int:
     """Work on what is due in a lane, each installation's events in their order; return how many came further.
 
     Only one process at a time works in a lane, so that nobody overtakes; two would do no harm but that.
+
+    :param aside: what failed by itself and is left alone for a while; a lane keeps it, so that the failures of one
+        client never fill the batches of the others
     """
-    due = [Due(*row) for row in db.rows(statements.DUE, {"lanes": lanes, "lane": lane, "limit": limit})]
-    return sum(_executed_alone(one) for one in due)
+    aside = SetAside() if aside is None else aside
+    asked = {"lanes": lanes, "lane": lane, "limit": limit, "skip": db.ids_array(aside.orders(time.monotonic()))}
+    due = [Due(*row) for row in db.rows(statements.DUE, asked)]
+    return sum(_executed_alone(one, aside) for one in due)
 
 
-def _executed_alone(due: Due) -> bool:
+def _executed_alone(due: Due, aside: SetAside) -> bool:
     """Bring one order as far as it goes; one that cannot be worked on must not hold up the others.
 
     :raises OperationalError: the database is away, which concerns all of them
@@ -62,7 +68,8 @@ def _executed_alone(due: Due) -> bool:
     except (OperationalError, InterfaceError):
         raise
     except Exception:
-        # It stays due: every turn tries it again, and says so, until its cause is mended.
+        # It stays due: it is tried again after a while, and says so, until its cause is mended.
+        aside.add(due.event_id, time.monotonic())
         count("ea_orders_failed")
         log.exception("ea_order_failed", event_id=str(due.event_id))
         return False

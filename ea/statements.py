@@ -71,6 +71,7 @@ JOIN ea_event AS event ON event.id = o.event_id
 JOIN ea_link AS link ON link.id = o.link_id
 JOIN ea_key AS key ON key.kid = event.kid
 WHERE o.state IN ('received', 'submitted') AND o.link_id %% %(lanes)s = %(lane)s
+  AND NOT event.event_id = ANY(%(skip)s::uuid[])
 ORDER BY o.event_id LIMIT %(limit)s"""
 
 # Which orders still stand where they were read; locked in the order of their events.

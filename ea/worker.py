@@ -16,6 +16,7 @@ from ea.log import DATABASE_AWAY
 from ea.statements import DUE_CHANNEL
 from kernel import db
 from kernel.metrics import count
+from settlement.batches import SetAside
 from settlement.listening import listening_connection
 
 log = structlog.get_logger(__name__)
@@ -38,6 +39,7 @@ class Lane:
         self._lane, self._lanes = lane, lanes
         self._stopping, self._woken = Event(), Event()
         self._session: Any = None
+        self._aside = SetAside()
         self._thread = Thread(target=self.run, name=f"ea-lane-{lane}", daemon=True)
         self.turned_at_s = time.monotonic()
 
@@ -80,7 +82,7 @@ class Lane:
         """Execute a batch if this is our lane; return how many orders came to an answer."""
         if not self._held():
             return 0
-        return orders_execute(lane=self._lane, lanes=self._lanes, limit=BATCH_MAX)
+        return orders_execute(lane=self._lane, lanes=self._lanes, limit=BATCH_MAX, aside=self._aside)
 
     def _held(self) -> bool:
         session = connection.connection

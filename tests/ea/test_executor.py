@@ -24,6 +24,7 @@ from ea.services import trading_switch
 from kernel import db
 from kernel.facts import facts_apply
 from quotes.services import symbol_halt
+from settlement.batches import SetAside
 from tests.books import violations
 from tests.ea.bridge import Installation, execute_due, installation, order_of
 from tests.ea.events import arrived
@@ -328,6 +329,20 @@ class TestOnce:
         assert (outcome(broken), outcome(good)) == (("received", None), ("open", None))
         assert execute_due() == 1
         assert outcome(broken)[0] == "open"
+
+    def test_failures_of_one_do_not_fill_the_batches_of_others(self, market: Market, one: Installation) -> None:
+        """Fairness: whoever makes the executor fail, however often, takes the time of nobody else."""
+        broken, good, aside = logged(one, 1), logged(one, 2), SetAside()
+        planned = deciding_module.planned
+
+        def failing(due: Any, *rest: Any, **more: Any) -> Any:
+            if str(due.event_id) == broken:
+                raise KeyError("a fault of ours")
+            return planned(due, *rest, **more)
+
+        with mock.patch.object(executor_module, "planned", failing):
+            assert [orders_execute(limit=1, aside=aside) for _ in range(2)] == [0, 1]
+        assert (outcome(broken), outcome(good)) == (("received", None), ("open", None))
 
     def test_a_busy_wallet_is_tried_again(self, market: Market, one: Installation) -> None:
         event_id = logged(one)
