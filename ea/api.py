@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import time
 from dataclasses import dataclass
+from threading import BoundedSemaphore
 
 import msgspec
 from django.db import connection
@@ -37,6 +38,8 @@ RETRY_MS = 1_000
 ALERT_EVERY_MS = 60_000
 WAIT_MS_MAX = 2_000
 _LOOK_EVERY_S = 0.2
+# Who waits keeps a thread that others trade by: beyond these a request is answered at once, whoever asks.
+_waiting = BoundedSemaphore(2)
 _AUDITED = frozenset({RejectCode.BAD_SIG, RejectCode.ACCT_MISMATCH, RejectCode.IP_DENIED})
 
 _log = EventLog()
@@ -75,7 +78,7 @@ def events_view(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def commands_view(request: HttpRequest) -> HttpResponse:
-    """Answer the frames of an installation after a number, waiting up to 2 s for the first.
+    """Answer the frames of an installation after a number, waiting up to 2 s for the first, or answer at once when others wait already.
 
     The query is signed like a payload: ``?kid=..&after=..&t_ms=..&sig=<HMAC of what stands in front of &sig=>``.
     """
@@ -85,17 +88,30 @@ def commands_view(request: HttpRequest) -> HttpResponse:
     except Rejected as rejected:
         return _answer([_refused(rejected)], several=False)
     after = no_to_go_on(link_id=key.link_id, after=_number(request.GET.get("after")))
-    until_s = time.monotonic() + min(_number(request.GET.get("wait_ms")) or 0, WAIT_MS_MAX) / 1_000
-    while not (frames := frames_after(link_id=key.link_id, after=after)) and time.monotonic() < until_s:
-        # Others may have the connection while nothing happens.
-        connection.close()
-        time.sleep(_LOOK_EVERY_S)
+    wait_ms = min(_number(request.GET.get("wait_ms")) or 0, WAIT_MS_MAX)
+    frames = frames_after(link_id=key.link_id, after=after)
+    if not frames and wait_ms and _waiting.acquire(blocking=False):
+        try:
+            frames = _frames_awaited(link_id=key.link_id, after=after, wait_ms=wait_ms)
+        finally:
+            _waiting.release()
     body = b'{"server_ms":%d,"after":%d,"frames":[%b]}' % (
         wall_ms(),
         frames[-1][0] if frames else after,
         b",".join(frame.encode() for _, frame in frames),
     )
     return HttpResponse(body, content_type="application/json")
+
+
+def _frames_awaited(*, link_id: int, after: int, wait_ms: int) -> list[tuple[int, str]]:
+    until_s = time.monotonic() + wait_ms / 1_000
+    frames: list[tuple[int, str]] = []
+    while not frames and time.monotonic() < until_s:
+        # Others may have the connection while nothing happens.
+        connection.close()
+        time.sleep(_LOOK_EVERY_S)
+        frames = frames_after(link_id=link_id, after=after)
+    return frames
 
 
 def _replied(payloads: list[bytes], asked: _Asked) -> list[Reply]:
