@@ -78,7 +78,7 @@ def events_view(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def commands_view(request: HttpRequest) -> HttpResponse:
-    """Answer the frames of an installation after a number, waiting up to 2 s for the first, or answer at once when others wait already.
+    """Answer the frames of an installation after a number, waiting up to 2 s for the first unless others wait already.
 
     The query is signed like a payload: ``?kid=..&after=..&t_ms=..&sig=<HMAC of what stands in front of &sig=>``.
     """
