@@ -6,20 +6,19 @@ import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from threading import Lock
 from uuid import UUID
 
 # Below the least, what a batch costs by itself outweighs what traders gain by its being short.
 LIMIT_START, LIMIT_MIN, LIMIT_MAX = 100, 64, 2_000
 # A batch holds its wallets' locks about this long, so that traders in it do not stall.
-HELD_TARGET_S = 0.008
+HELD_TARGET_S = 0.014
 
 
 class Plan:
-    """What is to be decided, wallet by wallet; hands take their batches from it, on any thread.
+    """What is to be decided, wallet by wallet; batches are taken from it.
 
-    A batch has all orders of few wallets rather than a few of many: few traders wait for it, none for two batches at
-    once, and what is done for each wallet is done once.
+    A batch has all orders of few wallets rather than a few of many: few traders wait for it, and what is done for each
+    wallet is done once.
 
     :param wallets: each wallet's orders, in the order in which they are to be taken
     """
@@ -27,28 +26,24 @@ class Plan:
     def __init__(self, wallets: Iterable[list[UUID]]) -> None:
         self._wallets = deque(wallets)
         self._alone: list[UUID] = []
-        self._lock = Lock()
-        self.orders = sum(map(len, self._wallets))
 
     def batch(self, limit: int) -> list[UUID]:
         """Take about ``limit`` orders, and never more; none when nothing is left."""
+        if self._alone:
+            return [self._alone.pop()]
         taken: list[UUID] = []
-        with self._lock:
-            if self._alone:
-                return [self._alone.pop()]
-            while self._wallets and len(taken) + len(self._wallets[0]) <= limit:
-                taken += self._wallets.popleft()
-            if self._wallets and not taken:
-                # More than a batch in one wallet: the rest comes last, when the other hand is not at it any more.
-                orders = self._wallets.popleft()
-                self._wallets.append(orders[limit:])
-                taken = orders[:limit]
+        while self._wallets and len(taken) + len(self._wallets[0]) <= limit:
+            taken += self._wallets.popleft()
+        if self._wallets and not taken:
+            # More than a batch in one wallet: the rest comes last, so that its trader does not wait batch after batch.
+            orders = self._wallets.popleft()
+            self._wallets.append(orders[limit:])
+            taken = orders[:limit]
         return taken
 
     def one_by_one(self, orders: Sequence[UUID]) -> None:
         """Have orders that failed together taken again, each as a batch of its own."""
-        with self._lock:
-            self._alone += reversed(orders)
+        self._alone += reversed(orders)
 
 
 @dataclass(slots=True)

@@ -1,17 +1,14 @@
-"""Working off what is to be decided: batch after batch, and by two hands where one does not suffice."""
+"""Working off what is to be decided, batch after batch."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from threading import Event
 from typing import Protocol
 from uuid import UUID
 
 import structlog
-from django.db import DatabaseError, InterfaceError, connection
 
 from kernel.metrics import count
 from settlement.batches import BatchSize, HeldClock, Plan, SetAside
@@ -34,20 +31,43 @@ class _Step(Protocol):
         """Decide one batch; return how many orders it had."""
 
 
-class Hand:
-    """Takes batch after batch from a plan, on the thread that calls it, each as large as its time allows.
+class Drain:
+    """Both steps of settlement: orders enter, and due orders are settled.
 
-    :param aside: the orders that are left alone; shared by all hands
-    :param seen: told of each batch
+    By one connection: on a machine that also serves traders a second one gains little and costs them much (ADR 0040).
+
+    :param seen: told of each batch and how long it held its wallets
     """
 
-    def __init__(self, aside: SetAside, seen: Callable[[HeldClock], None]) -> None:
+    def __init__(self, seen: Callable[[HeldClock], None] = lambda _: None) -> None:
         self.batch = BatchSize()
-        self._aside = aside
+        self._aside = SetAside()
         self._seen = seen
 
-    def worked(self, step: _Step, plan: Plan, stopping: Event) -> int:
-        """Decide orders until the plan is empty; return how many."""
+    def entered(self, stopping: Event) -> int:
+        """Let every order enter that can be decided; return how many."""
+        return self._drained(orders_entering, orders_enter, stopping)
+
+    def settled(self, stopping: Event) -> int:
+        """Settle everything that is due now; return how many orders that was.
+
+        :raises DatabaseError: the database is away
+        """
+        return self._drained(orders_due, orders_settle, stopping)
+
+    def _drained(self, find: _Find, step: _Step, stopping: Event) -> int:
+        """Plan and work until nothing can be decided any more; what others have in hand is left to them."""
+        total = 0
+        while not stopping.is_set():
+            plan = Plan(find(limit=PLANNED, skip=self._aside.orders(time.monotonic())))
+            moved = self._worked(step, plan, stopping)
+            total += moved
+            if not moved:
+                break
+        return total
+
+    def _worked(self, step: _Step, plan: Plan, stopping: Event) -> int:
+        """Decide orders until the plan is empty, in batches as large as their time allows; return how many."""
         total = 0
         while not stopping.is_set() and (orders := plan.batch(self.batch.limit)):
             started_s, held = time.monotonic(), HeldClock()
@@ -70,77 +90,3 @@ class Hand:
             plan.one_by_one(orders)
         count("settlement_batches_failed")
         log.exception("settlement_batch_failed", orders=[str(one) for one in orders[:5]])
-
-
-class Drain:
-    """Both steps of settlement: orders enter, and due orders are settled.
-
-    :param seen: told of each batch and how long it held its wallets; by either hand, on its thread
-    """
-
-    def __init__(self, seen: Callable[[HeldClock], None] = lambda _: None) -> None:
-        self._aside = SetAside()
-        self.hands = Hand(self._aside, seen), Hand(self._aside, seen)
-        self._second = ThreadPoolExecutor(1, "settlement-second-hand")
-
-    def entered(self, stopping: Event) -> int:
-        """Let every order enter that can be decided; return how many."""
-        return self._drained(orders_entering, orders_enter, stopping)
-
-    def settled(self, stopping: Event) -> int:
-        """Settle everything that is due now; return how many orders that was.
-
-        :raises DatabaseError: the database is away for either hand; both have ended
-        """
-        return self._drained(orders_due, orders_settle, stopping)
-
-    def reset(self) -> None:
-        """Drop the connections of both hands: the next batch opens new ones."""
-        _connection_drop()
-        self._second.submit(_connection_drop).result()
-
-    def end(self) -> None:
-        """Drop the connections and end the second hand."""
-        with suppress(RuntimeError):
-            self.reset()
-        self._second.shutdown()
-
-    def _drained(self, find: _Find, step: _Step, stopping: Event) -> int:
-        """Plan and work until nothing can be decided any more; what others have in hand is left to them."""
-        total = 0
-        while not stopping.is_set():
-            plan = Plan(find(limit=PLANNED, skip=self._aside.orders(time.monotonic())))
-            moved = self._worked(step, plan, stopping)
-            total += moved
-            if not moved:
-                break
-        return total
-
-    def _worked(self, step: _Step, plan: Plan, stopping: Event) -> int:
-        """Work off a plan; the second hand is called where it has more than a batch."""
-        first, second = self.hands
-        if plan.orders <= first.batch.limit:
-            return first.worked(step, plan, stopping)
-        # While the server works for one hand, Python works for the other.
-        other = self._second.submit(_worked_apart, second, step, plan, stopping)
-        try:
-            moved = first.worked(step, plan, stopping)
-        finally:
-            # An error of the first hand is not hidden by one of the second, which has most likely the same cause.
-            by_other = other.exception() or other.result()
-        if isinstance(by_other, BaseException):
-            raise by_other
-        return moved + by_other
-
-
-def _worked_apart(hand: Hand, step: _Step, plan: Plan, stopping: Event) -> int:
-    try:
-        return hand.worked(step, plan, stopping)
-    except (DatabaseError, InterfaceError):
-        _connection_drop()
-        raise
-
-
-def _connection_drop() -> None:
-    """Close the connection of the thread that calls this."""
-    connection.close()

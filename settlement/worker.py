@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import psycopg
 import structlog
 from celery import bootsteps
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, InterfaceError, connection
 
 from kernel.metrics import count
 from settlement.batches import HeldClock
@@ -77,7 +77,6 @@ class SettlementLoop:
                 self._stopping.wait(INTERVAL_S / 2)
                 self.turned_at_s = time.monotonic()
         self._reset()
-        self._drain.end()
 
     def turn(self) -> int:
         """Let orders enter and settle everything that is due now; return how many orders were settled."""
@@ -102,7 +101,7 @@ class SettlementLoop:
 
     def _reset(self) -> None:
         """Drop both connections: the next turn opens new ones."""
-        self._drain.reset()
+        connection.close()
         if self._listener is not None:
             self._listener.close()
             self._listener = None

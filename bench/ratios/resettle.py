@@ -37,7 +37,6 @@ def rows(run: Run) -> list[Row]:
 
     settle()
     found = interleaved(rounds, {"settlement": settle, "audit": audit})
-    settler.drain.end()
     return [
         Row(
             "resettle --check, orders a second", per_second(found["audit"], "orders"), "settlement itself",

@@ -19,6 +19,7 @@ from bench.ratios.run import Run
 from bench.ratios.servers import Rig, running
 from bench.ratios.stock import Stock
 from kernel import db
+from realtime import publishing
 from settlement.batches import HeldClock, Plan
 from settlement.draining import Drain
 from settlement.selectors import orders_due
@@ -30,7 +31,7 @@ ORDERS, RAW_ORDERS, TWIN_ORDERS = 10_000, 2_000, 150
 
 
 class Settler:
-    """Settles as the worker does, by both hands, the size of its batches adapting."""
+    """Settles as the worker does, the size of its batches adapting."""
 
     def __init__(self) -> None:
         self._waits_ms: list[float] = []
@@ -39,8 +40,13 @@ class Settler:
     def settled(self, rig: Rig, stock: Stock, orders: int) -> Slice:
         """Let so many orders be due and settle all of them."""
         self._waits_ms.clear()
-        found = _timed(rig, stock, orders, lambda: self.drain.settled(Event()))
+        found = _timed(rig, stock, orders, self._work)
         return replace(found, waits_ms=list(self._waits_ms))
+
+    def _work(self) -> int:
+        done = self.drain.settled(Event())
+        assert publishing.flush(), "the hints are not sent"
+        return done
 
     def _seen(self, held: HeldClock) -> None:
         if held.held_s:
@@ -48,11 +54,13 @@ class Settler:
 
 
 def batched(rig: Rig, stock: Stock, orders: int, limit: int) -> Slice:
-    """Settle in batches of one size by one hand."""
+    """Settle in batches of one size."""
 
     def work() -> int:
         plan = Plan(orders_due(limit=orders))
-        return sum(orders_settle(batch) for batch in iter(lambda: plan.batch(limit), []))
+        done = sum(orders_settle(batch) for batch in iter(lambda: plan.batch(limit), []))
+        assert publishing.flush(), "the hints are not sent"
+        return done
 
     return _timed(rig, stock, orders, work)
 
@@ -129,10 +137,8 @@ def rows(run: Run) -> list[Row]:
         )
     ours = per_second(found["ours"], "orders")
     waits = sorted(wait for one in found["ours"] for wait in one.waits_ms)
-    limit = settler.drain.hands[0].batch.limit
-    settler.drain.end()
-    size = f"two hands, batches of {limit} orders at the end, held {waits[len(waits) // 2]:.0f} ms at the median"
-    note = f"{size}; {_costs(found)}"
+    held = f"held {waits[len(waits) // 2]:.0f} ms at the median"
+    note = f"batches of {settler.drain.batch.limit} orders at the end, {held}; {_costs(found)}"
     return [
         Row(
             "settlement in adaptive batches, publishing included", ours, "one SQL statement over 2,000 orders",

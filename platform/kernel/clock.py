@@ -20,6 +20,8 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+# Instants come in crowds: the orders of a batch share an expiry, a tick and the time at which they are settled.
+@lru_cache(maxsize=4096)
 def rfc3339(instant_ms: int) -> str:
     """Format an instant as RFC 3339 UTC with milliseconds, for example 2026-01-31T09:30:00.125Z."""
     second, millisecond = divmod(instant_ms, 1000)
@@ -28,7 +30,7 @@ def rfc3339(instant_ms: int) -> str:
 
 @lru_cache(maxsize=4096)
 def _second(second: int) -> str:
-    """Format a whole second. Instants come in crowds: the orders of a batch share a few seconds."""
+    """Format a whole second."""
     return f"{_EPOCH + timedelta(seconds=second):%Y-%m-%dT%H:%M:%S}"
 
 

@@ -105,9 +105,9 @@ def events_numbered(user_ids: Sequence[UUID], before: Mapping[UUID, int]) -> lis
 def events_told_on_commit(numbered: Callable[[], Sequence[tuple[int, EventDraft]]]) -> None:
     """Tell the sockets, after commit, of events that are stored.
 
-    :param numbered: returns the events with their numbers; called after the commit, when nobody waits for locks
+    :param numbered: returns the events with their numbers; called after the commit, on the thread that tells them
     """
-    transaction.on_commit(lambda: publishing.events_publish(numbered()))
+    transaction.on_commit(lambda: publishing.events_publish(numbered))
 
 
 def events_publish_on_commit(user_id: UUID, first_seq: int, drafts: Sequence[EventDraft]) -> None:
@@ -118,7 +118,7 @@ def events_publish_on_commit(user_id: UUID, first_seq: int, drafts: Sequence[Eve
     numbered = list(enumerate(drafts, start=first_seq))
     if any(draft.user_id != user_id for draft in drafts):
         raise ValueError("these events belong to several users")
-    transaction.on_commit(lambda: publishing.events_publish(numbered))
+    transaction.on_commit(lambda: publishing.events_publish(lambda: numbered))
 
 
 def symbol_event_publish(*, type: str, payload: object, at_ms: int, version: int = 1) -> None:

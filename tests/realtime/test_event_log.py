@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("committed")
 def published(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Collect the numbers of the events that were told to the sockets."""
     told: list[int] = []
-    monkeypatch.setattr(publishing, "events_publish", lambda events: told.extend(seq for seq, _ in events))
+    monkeypatch.setattr(publishing, "events_publish", lambda events: told.extend(seq for seq, _ in events()))
     return told
 
 

@@ -56,6 +56,7 @@ def test_doubled_and_reordered_hints_change_nothing(gateway: Gateway, monkeypatc
         ask(client, id=1, type="subscribe", channel="account", after_seq=0)
         for _ in range(5):
             append(user.pk, "demo", "real")
+            assert publishing.flush()
         for messages in [*reversed(held), *held]:
             send(messages)  # type: ignore[arg-type]
         append_after = hear_events(client, 10)

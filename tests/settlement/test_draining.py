@@ -1,13 +1,14 @@
-"""A backlog is planned by wallet, and worked off by two hands that do not meet at one (F-02, I-11; ADR 0036)."""
+"""A backlog is planned by wallet, and worked off batch after batch (F-02, I-11; ADR 0038)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from threading import Barrier, Event, get_ident
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Event
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 
 from kernel import db
 from settlement import draining
@@ -23,12 +24,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def drain() -> Iterator[Drain]:
+def drain() -> Drain:
     found = Drain()
-    for hand in found.hands:
-        hand.batch.limit = 3
-    yield found
-    found.end()
+    found.batch.limit = 3
+    return found
 
 
 def _backlog(orders: int, traders: int = 6) -> Market:
@@ -45,68 +44,49 @@ def _open() -> int:
     return Order.objects.filter(state="open").count()
 
 
-def test_two_hands_settle_a_backlog_once(drain: Drain, monkeypatch: pytest.MonkeyPatch) -> None:
-    """I-11: each order is settled by one hand; the hands are never at the same wallet."""
+def test_two_workers_settle_a_backlog_once(drain: Drain) -> None:
+    """I-11: each order is settled by one of two workers that are at the same backlog."""
     _backlog(24, traders=8)
-    wallets: dict[int, set[UUID]] = {}
+    other = Drain()
+    other.batch.limit = 3
     both = Barrier(2)
 
-    def seen(order_ids: Sequence[UUID], **others: HeldClock) -> int:
-        if get_ident() not in wallets:
-            both.wait(timeout=20)
-        mine = Order.objects.filter(pk__in=order_ids).values_list("wallet_id", flat=True)
-        wallets.setdefault(get_ident(), set()).update(mine)
-        return orders_settle(order_ids, **others)
+    def work(mine: Drain) -> int:
+        both.wait(timeout=20)
+        try:
+            return mine.settled(Event())
+        finally:
+            connection.close()
 
-    monkeypatch.setattr(draining, "orders_settle", seen)
-    assert drain.settled(Event()) == 24
+    with ThreadPoolExecutor(2) as threads:
+        assert sum(threads.map(work, (drain, other))) == 24
     assert _open() == 0
     assert violations() == {}
-    first, second = wallets.values()
-    assert first.isdisjoint(second)
-    assert len(first | second) == 8
 
 
-def test_what_one_batch_holds_needs_no_second_hand() -> None:
-    """Architecture, Settlement: in quiet times one connection settles."""
-    _backlog(2)
-    threads: set[int] = set()
-    drain = Drain(lambda _: threads.add(get_ident()))
-    assert drain.settled(Event()) == 2
-    assert threads == {get_ident()}
-
-
-@pytest.mark.parametrize("failing", [0, 1])
-def test_a_database_that_is_away_for_one_hand_is_told(
-    drain: Drain, monkeypatch: pytest.MonkeyPatch, failing: int
-) -> None:
-    """F-08: the loop hears of it from either hand, and the next turn settles the rest."""
+def test_a_database_that_goes_away_is_told(drain: Drain, monkeypatch: pytest.MonkeyPatch) -> None:
+    """F-08: the loop hears of it, and the next turn settles the rest."""
     _backlog(24)
-    main = get_ident()
-    both = Barrier(2)
-    arrived: set[int] = set()
+    done: list[int] = []
 
     def away(order_ids: Sequence[UUID], **others: HeldClock) -> int:
-        if get_ident() not in arrived:
-            arrived.add(get_ident())
-            both.wait(timeout=20)
-        if (get_ident() == main) is (failing == 0):
+        if done:
             raise DatabaseError("away")
-        return orders_settle(order_ids, **others)
+        done.append(orders_settle(order_ids, **others))
+        return done[-1]
 
     with monkeypatch.context() as patched:
         patched.setattr(draining, "orders_settle", away)
         with pytest.raises(DatabaseError, match="away"):
             drain.settled(Event())
-    drain.reset()
     left = _open()
-    assert left > 0
+    assert left == 24 - sum(done)
     assert drain.settled(Event()) == left
     assert violations() == {}
 
 
-def test_an_order_that_fails_is_left_alone_by_both_hands(drain: Drain) -> None:
-    """F-02: what one hand has set aside is not tried by the other; all others are settled."""
+def test_an_order_that_fails_is_left_alone(drain: Drain) -> None:
+    """F-02: what has failed by itself is set aside; all others are settled."""
     _backlog(24)
     broken = Order.objects.order_by("expires_at_ms", "id")[0]
     db.run("ALTER TABLE realtime_event_counter DISABLE TRIGGER USER")
@@ -125,20 +105,18 @@ def test_batches_tell_how_long_they_held_their_wallets() -> None:
     held: list[HeldClock] = []
     drain = Drain(held.append)
     drain.settled(Event())
-    drain.end()
     assert [one.held_s > 0 for one in held] == [True]
 
 
 def test_a_batch_has_all_orders_of_few_wallets() -> None:
-    """ADR 0036: whole wallets are taken, as many as a batch holds, in the order of the plan."""
+    """ADR 0038: whole wallets are taken, as many as a batch holds, in the order of the plan."""
     wallets = [[uuid4() for _ in range(size)] for size in (2, 1, 3)]
     plan = Plan(wallets)
-    assert plan.orders == 6
     assert [plan.batch(4), plan.batch(4), plan.batch(4)] == [wallets[0] + wallets[1], wallets[2], []]
 
 
 def test_a_wallet_with_more_than_a_batch_is_parted() -> None:
-    """ADR 0036: a batch never has more than its size, and the rest of a large wallet comes last."""
+    """ADR 0038: a batch never has more than its size, and the rest of a large wallet comes last."""
     large, small = [uuid4() for _ in range(5)], [uuid4()]
     plan = Plan([large, small])
     assert [plan.batch(3) for _ in range(3)] == [large[:3], small + large[3:], []]
@@ -153,7 +131,7 @@ def test_orders_that_failed_together_are_taken_one_by_one() -> None:
 
 
 def test_plans_find_orders_by_wallet_oldest_first() -> None:
-    """ADR 0036: each wallet once, the wallet of the oldest order first; what is set aside is left out."""
+    """ADR 0038: each wallet once, the wallet of the oldest order first; what is set aside is left out."""
     _backlog(9, traders=3)
     rows = list(Order.objects.order_by("expires_at_ms", "id"))
     found = orders_due(limit=7, skip=[rows[0].id])

@@ -137,7 +137,7 @@ def test_a_refund_has_only_the_reasons_of_the_rules() -> None:
 
 
 def test_the_batch_grows_while_quick_and_shrinks_when_slow() -> None:
-    """Architecture, Settlement: a batch adapts between 64 and 2,000 to hold its locks about 8 ms (ADR 0038)."""
+    """Architecture, Settlement: a batch adapts between 64 and 2,000 to hold its locks about 14 ms (ADR 0040)."""
     size = BatchSize()
     assert size.limit == 100
     for _ in range(10):
@@ -150,5 +150,5 @@ def test_the_batch_grows_while_quick_and_shrinks_when_slow() -> None:
     assert size.limit == 64
     size.observe(settled=31, held_s=0.0001)
     assert size.limit == 64
-    size.observe(settled=32, held_s=0.0026)
+    size.observe(settled=32, held_s=0.0047)
     assert 90 < size.limit < 100

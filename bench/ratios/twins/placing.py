@@ -136,7 +136,7 @@ def events_told(user_id: Any, book: str, payloads: list[tuple[str, Any]], now_ms
         )
         told.append((counter.seq, draft))
     counter.save(update_fields=["seq"])
-    transaction.on_commit(lambda: events_publish(told))
+    transaction.on_commit(lambda: events_publish(lambda: told))
 
 
 def _check(

@@ -182,7 +182,7 @@ test("the trade page under load", async ({ browser, page }) => {
   for (const throttle of [1, 4]) found[`cpu${String(throttle)}`] = await atSpeed(browser, page, cdp, throttle);
 
   const heap: Footprint[] = [await footprint(cdp, 0)];
-  heap.push(...(await liveThrough(page, cdp, await sessionOf("bench"), { hours: HOURS, ticks: 480_000, perFrame: 200, orders: 240, points: 7 })));
+  heap.push(...(await liveThrough(page, cdp, await sessionOf("bench"), { hours: HOURS, ticks: 480_000, perFrame: 800, orders: 240, points: 7 })));
   const [first, last] = [heap[1], heap.at(-1)];
   if (!first || !last) throw new Error("nothing was measured");
   found["heap"] = { hours: HOURS, points: heap, bound: Math.round(heapBound(first)), flat: last.heapBytes <= heapBound(first) };
