@@ -27,7 +27,8 @@ export interface Spread {
 
 const SCRIPT = new Set(["FunctionCall", "EvaluateScript", "RunMicrotasks", "FireAnimationFrame", "TimerFire", "EventDispatch", "v8.callFunction", "V8.GCScavenger", "MinorGC", "MajorGC"]);
 const TASK = new Set(["RunTask", "ThreadControllerImpl::RunTask"]);
-const FRAME = "BeginMainThreadFrame";
+/** What each frame has once, by the age of the browser: its begin, or where what it has drawn is handed over. */
+const FRAMES = ["BeginMainThreadFrame", "BeginCommitCompositorFrame"];
 
 /** Figures to a hundredth. */
 export function spread(values: readonly number[]): Spread {
@@ -56,13 +57,17 @@ function covered(events: readonly TraceEvent[], bounds: readonly number[]): numb
   return spans.map((micro) => micro / 1000);
 }
 
+/** Throws where the trace has no frames: figures of nothing would look like very good ones. */
 export function frameTimes(trace: Buffer): FrameTimes {
   const { traceEvents } = JSON.parse(trace.toString()) as { traceEvents: TraceEvent[] };
+  const thread = (each: TraceEvent): string => `${String(each.pid)}/${String(each.tid)}`;
+  const name = FRAMES.find((wanted) => traceEvents.some((each) => each.name === wanted));
+  if (name === undefined) throw new Error("the trace has no frames");
   const counts = new Map<string, number>();
-  for (const each of traceEvents) if (each.name === "FireAnimationFrame") counts.set(`${String(each.pid)}/${String(each.tid)}`, (counts.get(`${String(each.pid)}/${String(each.tid)}`) ?? 0) + 1);
+  for (const each of traceEvents) if (each.name === name) counts.set(thread(each), (counts.get(thread(each)) ?? 0) + 1);
   const [main] = [...counts].sort((a, b) => b[1] - a[1])[0] ?? [""];
-  const mine = traceEvents.filter((each) => `${String(each.pid)}/${String(each.tid)}` === main);
-  const bounds = mine.filter((each) => each.name === FRAME).map((each) => each.ts).sort((a, b) => a - b);
+  const mine = traceEvents.filter((each) => thread(each) === main);
+  const bounds = mine.filter((each) => each.name === name).map((each) => each.ts).sort((a, b) => a - b);
   const full = mine.filter((each) => each.ph === "X");
   return {
     frames: Math.max(0, bounds.length - 1),
