@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,7 +18,7 @@ from accounts.domain import ledger_of
 from ea import risk_services
 from ea.domain import TradingState, strictness
 from ea.models import Link, RiskLimits, RiskStop, TradingSwitch
-from ea.risk_limits import STOPS, Limits, LimitsInvalid, limits_parsed
+from ea.risk_limits import STOPS, Bounds, Limits, LimitsInvalid, limits_parsed
 from ea.risk_services import REASON_LENGTH_MAX, limits_newest, stops_of
 from kernel.clock import optional_rfc3339, rfc3339
 from kernel.errors import field_invalid, not_found, request_invalid
@@ -32,6 +32,29 @@ from quotes.api import PublicView
 _STRATEGY_LENGTH_MAX = 40
 _PLAIN = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]*\Z")
 _STATES = [state.value for state in TradingState]
+
+
+def _bounds_schema() -> dict[str, Any]:
+    """Return the schema of one side of the limits, its parts written out where they stand."""
+    (root,), parts = msgspec.json.schema_components((Bounds,), ref_template="{name}")
+
+    def written_out(node: Any) -> Any:
+        if isinstance(node, list):
+            return [written_out(item) for item in node]
+        if not isinstance(node, dict):
+            # What Python calls the end of a text is another letter to readers of the schema.
+            return node.replace(r"\Z", "$") if isinstance(node, str) else node
+        if "$ref" in node:
+            return written_out(parts[node["$ref"]])
+        return {name: written_out(value) for name, value in node.items() if name != "default"}
+
+    schema: dict[str, Any] = written_out(root)
+    return schema
+
+
+@extend_schema_field(_bounds_schema())
+class BoundsField(serializers.Field[Any, Any, Any, Any]):
+    """One side of the limits; what is left out or null is no limit."""
 
 
 class StateSerializer(serializers.Serializer[Any]):
@@ -81,8 +104,8 @@ class RiskLimitsSerializer(serializers.Serializer[Any]):
 
     version = serializers.IntegerField()
     at = serializers.DateTimeField(allow_null=True)
-    soft = serializers.DictField()
-    hard = serializers.DictField()
+    soft = BoundsField()
+    hard = BoundsField()
     state_of_stops = StopSerializer(many=True)
 
 
@@ -90,8 +113,8 @@ class RiskLimitsRequestSerializer(serializers.Serializer[Any]):
     """The whole of the limits, made from a version."""
 
     version = serializers.IntegerField(min_value=0)
-    soft = serializers.DictField(required=False)
-    hard = serializers.DictField(required=False)
+    soft = BoundsField(required=False)
+    hard = BoundsField(required=False)
 
 
 class StopResetSerializer(serializers.Serializer[Any]):

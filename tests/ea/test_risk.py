@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from unittest import mock
 
@@ -21,35 +22,23 @@ from ea.executor import orders_execute
 from ea.log import EventLog
 from ea.models import Alert, OrderBucket, ResultTally, RiskLimits, RiskStop, TradingSwitch, Transition
 from ea.results import results_apply
-from ea.risk_limits import STOPS, Limits, limits_parsed
+from ea.risk_limits import NO_LIMITS, Limits, limits_parsed
 from ea.risk_past import Past
-from ea.risk_rules import WINDOWS_MS, Ask, Facts, facts_asked
-from ea.risk_services import bridge_state_set, default_limits_put, limits_put, state_set, stop_reset
+from ea.risk_rules import WINDOWS_MS, Ask, Facts, Trip, facts_asked
+from ea.risk_services import bridge_state_set, default_limits_put, limits_put, state_set, stop_reset, stops_trip
 from kernel import db
 from kernel.errors import Problem
-from kernel.facts import facts_apply
 from kernel.metrics import counted
 from tests.books import violations
 from tests.ea.bridge import Installation, execute_due, installation, order_of
 from tests.ea.events import arrived
-from tests.market import Market, Trader, db_now_ms, market_open, order_row, settle_due, trader_open
+from tests.ea.limited import EVERYTHING, asked_of, code_of, limited, logged, sent, settled
+from tests.market import Market, Trader, db_now_ms, market_open, order_row, trader_open
 from tests.plans.filled import recorded
 from trading.errors import order_busy
 from trading.models import Order
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
-
-EVERYTHING = {
-    **dict.fromkeys(("open_strategy", "open_symbol", "open_currency", "open_direction", "desk", "correlated"), "9999"),
-    **dict.fromkeys(STOPS, "9999"),
-    "same_expiry": {"stake": "9999"},
-    "open_options": 99,
-    "orders_per_minute": 600,
-    "cool_down": {"losses": 99, "pause_s": 60},
-    "martingale": "99",
-    "min_payout": 10,
-    "price_drift": "50",
-}
 
 
 @pytest.fixture
@@ -62,54 +51,11 @@ def one() -> Installation:
     return installation()
 
 
-def limited(one: Installation, *, soft: dict[str, Any] | None = None, **hard: Any) -> RiskLimits:
-    """Write the next version of an installation's limits."""
-    newest = RiskLimits.objects.filter(link=one.link).count()
-    limits = limits_parsed({"soft": soft or {}, "hard": hard})
-    return limits_put(
-        user_id=one.trader.user.id, link_id=one.link.pk, version=newest, limits=limits, now_ms=db_now_ms()
-    )
-
-
-def logged(one: Installation, seq: int, stake: str = "10.00", **changes: Any) -> str:
-    """Log a signal and return its id; it lasts a minute from where the market has come to, which may lie ahead."""
-    found = db.row("SELECT max(greatest(watermark_ms, tick_at_ms)) FROM quotes_symbol_head")
-    ahead_s = max(0, ((found[0] if found else None) or 0) - db_now_ms()) // 1_000
-    terms = {"stake": {"mode": "fixed", "value": stake}, "expiry": {"mode": "duration", "s": 60 + ahead_s}}
-    event = arrived(one, seq, **terms | changes)
-    EventLog().append([event])
-    return event.signal.event_id
-
-
-def code_of(event_id: str) -> str | None:
-    """Return the code that an event came to, None for an order."""
-    order = order_of(event_id)
-    return None if order.state in ("accepted", "open", "settled") else order.code
-
-
-def sent(one: Installation, seq: int, stake: str = "10.00", **changes: Any) -> str | None:
-    """Log a signal, execute it, and return the code that it was refused with."""
-    event_id = logged(one, seq, stake, **changes)
-    execute_due()
-    return code_of(event_id)
-
-
 def cut_before_placement() -> None:
     """Execute until the process ends with an order submitted and not placed."""
     gone = mock.Mock(side_effect=SystemExit)
     with mock.patch.object(executor_module, "order_place", gone), pytest.raises(SystemExit):
         orders_execute()
-
-
-def settled(market: Market, *, won: bool) -> None:
-    """Let all open orders, which are calls, win or lose, and bring the results back."""
-    expires_ms = sorted(Order.objects.filter(state="open").values_list("expires_at_ms", flat=True))
-    market.admitted("1.09000" if won else "1.08000", at_ms=expires_ms[0] - 1_000)
-    market.admitted("1.09000" if won else "1.08000", at_ms=expires_ms[-1])
-    market.admitted("1.08512", at_ms=expires_ms[-1] + 5_000)
-    settle_due()
-    while facts_apply(10):
-        pass
 
 
 def outcomes(one: Installation) -> list[tuple[int, int, int, int]]:
@@ -236,12 +182,6 @@ class TestReads:
         asked = asked_of(one, limits_parsed({"hard": {"desk": "1"}}))
         with pytest.raises(TransactionManagementError):
             risk.judged(asked)
-
-
-def asked_of(one: Installation, limits: Limits, **changes: Any) -> risk.Asked:
-    terms: dict[str, Any] = {"strategy": "breakout", "symbol": "EURUSD", "up": True, "stake": 1_000}
-    ask = Ask(**terms | {"expires_at_ms": db_now_ms() + 60_000} | changes)
-    return risk.Asked(0, one.link.pk, one.key.kid, one.trader.wallets["demo"], ask, limits, db_now_ms())
 
 
 def facts_of(one: Installation, **changes: Any) -> Facts:
@@ -514,6 +454,14 @@ class TestStops:
         self._lost(market, one, 4, "15.00")
         assert sent(one, 5, "1.00") == "risk.cool_down"
         assert sent(one, 6, "1.00", strategy="other") is None
+
+    def test_a_trip_is_written_only_where_none_holds(self, market: Market, one: Installation) -> None:
+        """Edge-triggered, whoever asks: two that meet a stop at once store it once and tell it once."""
+        asked = replace(asked_of(one, NO_LIMITS), event=order_of(logged(one, 1)).pk)
+        for _ in range(2):
+            with transaction.atomic():
+                stops_trip(asked, [Trip("drawdown", 5, 5)], now_ms=1)
+        assert (RiskStop.objects.count(), Alert.objects.count()) == (1, 1)
 
     def test_results_are_counted_once_in_whatever_order_they_come(self, market: Market, one: Installation) -> None:
         for seq in (1, 2):
