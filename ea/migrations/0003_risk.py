@@ -90,7 +90,16 @@ END $$;
 CREATE TRIGGER ea_result_tally_follows BEFORE INSERT ON ea_result_tally
     FOR EACH ROW EXECUTE FUNCTION ea_result_tally_follows();
 
--- What was settled before this table was there.
+DO $$ BEGIN
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'fairstrike') AND current_user <> 'fairstrike' THEN
+        REVOKE UPDATE, DELETE, TRUNCATE ON ea_trading_switch, ea_risk_limits, ea_risk_stop, ea_result_tally
+            FROM fairstrike;
+        REVOKE DELETE, TRUNCATE ON ea_order_bucket FROM fairstrike;
+    END IF;
+END $$;
+"""
+# What was settled before the table was there is counted as it would have been.
+RESULTS_COUNTED = """
 DO $$
 DECLARE
     one record;
@@ -105,10 +114,10 @@ BEGIN
                greatest(max(peak), 0) AS peak, greatest(max(fall), 0) AS fall
         INTO stands FROM ea_result_tally WHERE link_id = one.link_id AND wallet_id = one.wallet_id;
         SELECT * INTO streak FROM (
-            SELECT losses, lost_stake, lost_at_ms, 1 AS known FROM ea_result_tally
+            SELECT losses, lost_stake, lost_at_ms, no FROM ea_result_tally
             WHERE link_id = one.link_id AND wallet_id = one.wallet_id AND strategy = one.strategy
             UNION ALL SELECT 0, 0, 0, 0) AS found
-        ORDER BY known DESC, lost_at_ms DESC LIMIT 1;
+        ORDER BY no DESC LIMIT 1;
         made := one.payout - one.stake;
         INSERT INTO ea_result_tally (link_id, wallet_id, no, event_id, strategy, at_ms, net, total, peak, fall, losses,
                                      lost_stake, lost_at_ms)
@@ -121,14 +130,6 @@ BEGIN
                 CASE WHEN made > 0 THEN 0 WHEN made < 0 THEN greatest(stands.at_ms, one.settled_at_ms)
                      ELSE streak.lost_at_ms END);
     END LOOP;
-END $$;
-
-DO $$ BEGIN
-    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'fairstrike') AND current_user <> 'fairstrike' THEN
-        REVOKE UPDATE, DELETE, TRUNCATE ON ea_trading_switch, ea_risk_limits, ea_risk_stop, ea_result_tally
-            FROM fairstrike;
-        REVOKE DELETE, TRUNCATE ON ea_order_bucket FROM fairstrike;
-    END IF;
 END $$;
 """
 BACKWARD = """
@@ -421,4 +422,5 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.RunSQL(FORWARD, BACKWARD),
+        migrations.RunSQL(RESULTS_COUNTED, migrations.RunSQL.noop),
     ]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 from unittest import mock
 
@@ -33,6 +34,7 @@ from tests.books import violations
 from tests.ea.bridge import Installation, execute_due, installation, order_of
 from tests.ea.events import arrived
 from tests.ea.limited import EVERYTHING, asked_of, code_of, limited, logged, sent, settled
+from tests.invariants.walls import walls_down
 from tests.market import Market, Trader, db_now_ms, market_open, order_row, trader_open
 from tests.plans.filled import recorded
 from trading.errors import order_busy
@@ -454,6 +456,22 @@ class TestStops:
         self._lost(market, one, 4, "15.00")
         assert sent(one, 5, "1.00") == "risk.cool_down"
         assert sent(one, 6, "1.00", strategy="other") is None
+
+    def test_results_from_before_the_table_are_counted_alike(self, market: Market, one: Installation) -> None:
+        """Migration: a platform that has traded already judges losses by its whole past."""
+        other = installation()
+        for batch, won in enumerate([True, False, False, True, False]):
+            for seq, (each, strategy) in enumerate(((one, "a"), (one, "b"), (other, "a")), batch * 3 + 1):
+                assert sent(each, seq, f"{10 + batch}.00", strategy=strategy if batch != 3 else "a") is None
+            settled(market, won=won)
+        columns = [field.attname for field in ResultTally._meta.concrete_fields if field.name != "id"]
+        counted_then = set(ResultTally.objects.values_list(*columns))
+        with walls_down("ea_result_tally.ea_result_tally_append_only"):
+            db.run("DELETE FROM ea_result_tally")
+        db.run(import_module("ea.migrations.0003_risk").RESULTS_COUNTED)
+        assert set(ResultTally.objects.values_list(*columns)) == counted_then
+        assert len(counted_then) == 15
+        assert violations() == {}
 
     def test_a_trip_is_written_only_where_none_holds(self, market: Market, one: Installation) -> None:
         """Edge-triggered, whoever asks: two that meet a stop at once store it once and tell it once."""

@@ -164,6 +164,7 @@ def _bridge(market: Market, trader: Trader, other: Trader) -> Installation:
     wallet_id = trader.wallets["demo"]
     guards = ("ea_order.ea_order_guard", "ea_result_tally.ea_result_tally_follows", "ea_risk_stop.ea_risk_stop_guard")
     with walls_down(*guards):
+        copies("ea_link", 200, "o.id = (SELECT max(id) FROM ea_link)", id="o.id + 999999 + n", account="n::text")
         copies(
             "ea_event",
             BRIDGED,
@@ -184,14 +185,14 @@ def _bridge(market: Market, trader: Trader, other: Trader) -> Installation:
         )
         db.run(
             "INSERT INTO ea_result_tally (link_id, wallet_id, no, event_id, strategy, at_ms, net, total, peak, fall,"
-            " losses, lost_stake, lost_at_ms) SELECT %(link)s + n %% 50, %(wallet)s, n, 1000000 + n, 'breakout',"
+            " losses, lost_stake, lost_at_ms) SELECT %(link)s + n %% 50, %(wallet)s, n, 1000000 + n, 's' || n %% 37,"
             " %(now)s - 1000 * (%(rows)s - n), 1, n, n, 0, 0, 0, 0 FROM generate_series(1, %(rows)s) AS n",
             {"link": one.link.pk, "wallet": wallet_id, "now": db_now_ms(), "rows": BRIDGED},
         )
         db.run(
             "INSERT INTO ea_risk_stop (link_id, wallet_id, stop, act, reason, actor_id, at_ms)"
-            " SELECT %(link)s, gen_random_uuid(), 'drawdown', 'reset', 'r', %(owner)s, 1"
-            " FROM generate_series(1, %(rows)s)",
+            " SELECT %(link)s + 1000000 + n %% 200, gen_random_uuid(), 'drawdown', 'reset', 'r', %(owner)s, 1"
+            " FROM generate_series(0, %(rows)s) AS n",
             {"link": neighbour.link.pk, "owner": other.user.pk, "rows": BRIDGED},
         )
     db.run(

@@ -118,7 +118,7 @@ HOT = [
         ledger_reads._STATEMENT,
         (("ledger_transfer_debit_no",), ("ledger_transfer_credit_no",)),
     ),
-    Hot("bridge due", ea_statements.DUE, (("ea_order_due",), ("ea_event_pkey",))),
+    Hot("bridge due", ea_statements.DUE, (("ea_order_due",), ("ea_event_pkey",)), generic=False),
     Hot("bridge standing", ea_statements.STANDING, (("ea_trading_switch_newest",), ("ea_risk_stop_newest",))),
     Hot(
         "bridge open",
