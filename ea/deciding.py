@@ -10,8 +10,9 @@ from ea import risk
 from ea.codes import Rejected
 from ea.domain import LEDGERS, OFFSET_MS_MAX, Life, deadline_ms, percent_of
 from ea.protocol import ExpiryAfter, Signal, Target, signal_decoded
+from ea.risk_rules import Ask, Trip
 from ea.symbols import symbol_of
-from kernel.money import format_minor
+from kernel.money import CURRENCY_SCALES, format_minor
 from ledger.selectors import WalletRow, wallets_of
 from trading.domain import Ticket
 
@@ -41,26 +42,36 @@ class Due:
     suffix: str
     scopes: list[str]
     ledgers: list[str]
+    warnings: list[str] | None
+    limits: str | None
     now_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A signal that may be placed until ``not_after_ms``."""
+    """A signal that may be placed until ``not_after_ms`` if its installation's limits let it."""
 
     ticket: Ticket
     wallet_id: UUID
     symbol: str
     not_after_ms: int
+    asked: risk.Asked
 
 
 class Denied(Exception):
-    """A signal becomes no order; ``symbol`` is ours where it was known by then."""
+    """A signal becomes no order; ``symbol`` is ours where it was known by then.
 
-    def __init__(self, code: str, *, symbol: str | None = None) -> None:
+    :param stopped: what it was judged by, where it has reached stops that are to be stored
+    """
+
+    def __init__(
+        self, code: str, *, symbol: str | None = None, stopped: risk.Asked | None = None, trips: tuple[Trip, ...] = ()
+    ) -> None:
         super().__init__(code)
         self.code = code
         self.symbol = symbol
+        self.stopped = stopped
+        self.trips = trips
 
 
 STALE = "signal.stale"
@@ -90,8 +101,8 @@ def planned(due: Due, signal: Signal, *, now_ms: int) -> Plan:
     if signal.action != "open" or signal.symbol is None or signal.stake is None or signal.expiry is None:
         raise Denied("action.unsupported")
     symbol = symbol_of(link_id=due.link_id, raw=signal.symbol, prefix=due.prefix, suffix=due.suffix)
-    place = risk.Place(due.link_id, signal.strategy, symbol or "")
-    if (code := risk.gate(risk.trading_state(place))) is not None:
+    standing = risk.standing_of(risk.Place(due.link_id, signal.strategy, symbol or ""))
+    if (code := risk.gate(standing.state)) is not None:
         raise Denied(code, symbol=symbol)
     if "source" not in due.scopes:
         raise Denied("auth.scope", symbol=symbol)
@@ -101,7 +112,33 @@ def planned(due: Due, signal: Signal, *, now_ms: int) -> Plan:
     if symbol is None:
         raise Denied("symbol.unknown")
     wallet = _wallet(due, signal)
-    return Plan(_ticket(due, signal, symbol, wallet), wallet.id, symbol, not_after_ms)
+    limits = risk.limits_of_row(due.limits)
+    ticket = risk.tightened(_ticket(due, signal, symbol, wallet), limits, ref_price=signal.ref_price)
+    asked = risk.Asked(
+        event=due.event,
+        link_id=due.link_id,
+        kid=due.kid,
+        wallet_id=wallet.id,
+        ask=_ask(ticket, signal, wallet, now_ms=now_ms),
+        limits=limits,
+        now_ms=now_ms,
+        held=frozenset(stop for wallet_id, stop in standing.held if wallet_id == wallet.id),
+    )
+    return Plan(ticket, wallet.id, symbol, not_after_ms, asked)
+
+
+def _ask(ticket: Ticket, signal: Signal, wallet: WalletRow, *, now_ms: int) -> Ask:
+    """Return what limits see of a ticket; decimals that its currency does not have are placement's to refuse."""
+    expires_at_ms = ticket.expires_at_ms
+    return Ask(
+        strategy=signal.strategy,
+        symbol=ticket.symbol,
+        up=ticket.direction == "up",
+        stake=int(Decimal(ticket.stake).scaleb(CURRENCY_SCALES[wallet.currency])),
+        expires_at_ms=now_ms + (ticket.duration_s or 0) * 1_000 if expires_at_ms is None else expires_at_ms,
+        balance=wallet.balance,
+        ref_price=signal.ref_price,
+    )
 
 
 def _deadline(due: Due, signal: Signal) -> int:

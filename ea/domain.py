@@ -66,9 +66,14 @@ class TradingState(StrEnum):
 _STRICTNESS = (TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED)
 
 
+def strictness(state: TradingState) -> int:
+    """Return how strict a state is; a higher number is stricter."""
+    return _STRICTNESS.index(state)
+
+
 def strictest(states: list[TradingState]) -> TradingState:
     """Return the strictest of the states that hold for a signal."""
-    return max(states, key=_STRICTNESS.index, default=TradingState.ACTIVE)
+    return max(states, key=strictness, default=TradingState.ACTIVE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,20 +8,24 @@ order that is there, accepts it if its time has not run out by the database's cl
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import structlog
 from django.db import InterfaceError, OperationalError, transaction
+from msgspec import UNSET
+from psycopg.errors import LockNotAvailable
 
 from accounts.callers import Caller
-from ea import statements
+from ea import risk, statements
 from ea.deciding import STALE, Denied, Due, Plan, planned, signal_of
 from ea.domain import State
 from ea.latency import Course, latency_write
 from ea.moves import Move, moves_write
 from ea.protocol import Signal
 from ea.replies import OrderFrame
+from ea.risk_services import stops_trip
 from ea.symbols import unknown_note
 from kernel import db
 from kernel.clock import DB_NOW_MS_SQL, parse_rfc3339
@@ -83,18 +87,31 @@ def _executed(due: Due) -> bool:
     except Denied as denied:
         return _denied(due, None, denied, course)
     course.signal = signal
-    ticket, not_after_ms = due.ticket, due.not_after_ms
-    if due.state == State.RECEIVED:
-        try:
-            plan = planned(due, signal, now_ms=_now_ms())
-        except Denied as denied:
-            return _denied(due, signal, denied, course)
-        course.decided_us = _now_us()
-        ticket, not_after_ms = _submitted(due, signal, plan), plan.not_after_ms
-        if ticket is None:
+    if due.state != State.RECEIVED:
+        assert due.ticket is not None
+        submitted = _Submitted(due.ticket, due.not_after_ms, tuple(due.warnings or ()))
+        return _placed(due, submitted, course)
+    try:
+        plan = planned(due, signal, now_ms=_now_ms())
+        found = _submitted(due, signal, plan, course)
+    except Denied as denied:
+        return _denied(due, signal, denied, course)
+    except OperationalError as error:
+        if isinstance(error.__cause__, LockNotAvailable):
+            # Another lane of the same owner holds the wallet's judgement; it is not the database that is away.
+            count("ea_orders_busy")
             return False
-    assert ticket is not None
-    return _placed(due, _ticket_decoded(ticket), not_after_ms, course)
+        raise
+    return found is not None and _placed(due, found, course)
+
+
+@dataclass(frozen=True, slots=True)
+class _Submitted:
+    """What is placed, and what its client is told along."""
+
+    ticket: str
+    not_after_ms: int | None
+    warnings: tuple[str, ...]
 
 
 def _denied(due: Due, signal: Signal | None, denied: Denied, course: Course) -> bool:
@@ -116,14 +133,36 @@ def _denied(due: Due, signal: Signal | None, denied: Denied, course: Course) -> 
             latency_write(due.event, course)
             if denied.code == "symbol.unknown" and signal is not None and signal.symbol is not None:
                 unknown_note(link_id=due.link_id, raw=signal.symbol, now_ms=_now_ms())
+            if denied.stopped is not None:
+                stops_trip(denied.stopped, denied.trips, now_ms=_now_ms())
     count("ea_signals_denied", code=denied.code)
     return True
 
 
-def _submitted(due: Due, signal: Signal, plan: Plan) -> str | None:
-    """Write what will be submitted; return the ticket, or None when somebody else was faster."""
+def _submitted(due: Due, signal: Signal, plan: Plan, course: Course) -> _Submitted | None:
+    """Judge a signal by its limits and write what will be submitted, or return None when somebody else was faster.
+
+    :raises Denied: by a limit
+    """
     ticket = _ticket_encoded(plan.ticket).decode()
-    move = Move(
+    with transaction.atomic(durable=True):
+        # Need not wait for the disk: the placement that follows is written behind it, so it cannot outlast it.
+        db.run("SET LOCAL synchronous_commit = off")
+        verdict = risk.judged(plan.asked)
+        course.decided_us = _now_us()
+        if verdict.code is not None:
+            raise Denied(verdict.code, symbol=plan.symbol, stopped=plan.asked, trips=verdict.trips)
+        written = moves_write([_submission(due, signal, plan, ticket, verdict.warnings)])
+        if not written:
+            transaction.set_rollback(True)
+    for code in verdict.warnings:
+        count("ea_risk_warnings", code=code)
+    reach("ea.submitted")
+    return _Submitted(ticket, plan.not_after_ms, verdict.warnings) if written else None
+
+
+def _submission(due: Due, signal: Signal, plan: Plan, ticket: str, warnings: tuple[str, ...]) -> Move:
+    return Move(
         event=due.event,
         link_id=due.link_id,
         state=State.RECEIVED,
@@ -137,17 +176,13 @@ def _submitted(due: Due, signal: Signal, plan: Plan) -> str | None:
             "wallet_id": plan.wallet_id,
             "client_order_id": plan.ticket.client_order_id,
             "not_after_ms": plan.not_after_ms,
+            "warnings": list(warnings) or None,
         },
     )
-    with transaction.atomic(durable=True):
-        # Need not wait for the disk: the placement that follows is written behind it, so it cannot outlast it.
-        db.run("SET LOCAL synchronous_commit = off")
-        written = moves_write([move])
-    reach("ea.submitted")
-    return ticket if written else None
 
 
-def _placed(due: Due, ticket: Ticket, not_after_ms: int | None, course: Course) -> bool:
+def _placed(due: Due, submitted: _Submitted, course: Course) -> bool:
+    ticket, not_after_ms = _ticket_decoded(submitted.ticket), submitted.not_after_ms
     step = due.step + 3 if due.state == State.RECEIVED else due.step
     course.submitted_us = _now_us()
     try:
@@ -163,7 +198,8 @@ def _placed(due: Due, ticket: Ticket, not_after_ms: int | None, course: Course) 
         order = placed.order
         course.opened(order)
         states = (State.ACCEPTED,) if order.open_price is None else (State.ACCEPTED, State.OPEN)
-        move = _answered(due, step, states, None, accepted_frame(str(due.event_id), order), order.id)
+        frame = accepted_frame(str(due.event_id), order, warnings=submitted.warnings)
+        move = _answered(due, step, states, None, frame, order.id)
     reach("ea.placed")
     course.answered_us = _now_us()
     with transaction.atomic(durable=True):
@@ -190,8 +226,11 @@ def _answered(
     )
 
 
-def accepted_frame(event_id: str, order: OrderDocument) -> OrderFrame:
-    """Return what a client is told of an order that was accepted."""
+def accepted_frame(event_id: str, order: OrderDocument, *, warnings: tuple[str, ...] = ()) -> OrderFrame:
+    """Return what a client is told of an order that was accepted.
+
+    :param warnings: codes of the soft limits that it passed
+    """
     return OrderFrame(
         no=0,
         event_id=event_id,
@@ -202,6 +241,7 @@ def accepted_frame(event_id: str, order: OrderDocument) -> OrderFrame:
         payout_percent=order.payout_percent,
         t_accepted_ms=parse_rfc3339(order.accepted_at),
         t_expires_ms=parse_rfc3339(order.expires_at),
+        warnings=list(warnings) or UNSET,
     )
 
 

@@ -77,6 +77,7 @@ class OrderFrame(_Told, tag="order", kw_only=True):
 
     :param price: opening price where accepted, closing price where settled
     :param payout: what was paid, where settled
+    :param warnings: soft limits that an accepted order has passed
     """
 
     no: int
@@ -90,6 +91,7 @@ class OrderFrame(_Told, tag="order", kw_only=True):
     t_accepted_ms: int | None = None
     t_expires_ms: int | None = None
     t_settled_ms: int | None = None
+    warnings: list[str] | UnsetType = UNSET
 
 
 encoded = msgspec.json.Encoder().encode

@@ -10,6 +10,7 @@ from ea import statements
 from ea.domain import State
 from ea.moves import Move, moves_write
 from ea.replies import OrderFrame
+from ea.tallies import Result, results_tally
 from kernel import db
 from kernel.facts import subscribe
 from kernel.money import format_minor, optional_scaled
@@ -42,6 +43,9 @@ class _Settled:
     accepted_at_ms: int
     expires_at_ms: int
     settled_at_ms: int
+    wallet_id: UUID
+    stake: int
+    strategy: str
 
 
 def results_apply(order_ids: Sequence[UUID]) -> None:
@@ -49,12 +53,25 @@ def results_apply(order_ids: Sequence[UUID]) -> None:
     found = [_Settled(*row) for row in db.rows(statements.SETTLED_LOCK, {"ids": db.ids_array(order_ids)})]
     moves = [_move(one) for one in found if State(one.state) in _COURSES]
     if moves:
-        moves_write(moves)
+        written = {move.event for move in moves_write(moves)}
+        results_tally([_result(one) for one in found if one.event in written])
 
 
 def connect() -> None:
     """Subscribe to settled orders."""
     subscribe(FACT, SUBSCRIBER, results_apply)
+
+
+def _result(settled: _Settled) -> Result:
+    return Result(
+        event=settled.event,
+        link_id=settled.link_id,
+        wallet_id=settled.wallet_id,
+        strategy=settled.strategy,
+        stake=settled.stake,
+        payout=settled.payout,
+        settled_at_ms=settled.settled_at_ms,
+    )
 
 
 def _move(settled: _Settled) -> Move:

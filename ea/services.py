@@ -1,4 +1,4 @@
-"""Writes about installations and keys: made, rotated, revoked, switched. What signals become is in the executor."""
+"""Writes about installations and keys: made, rotated, revoked. What signals become is in the executor."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from django.db import transaction
 
 from accounts.domain import network_parsed
 from ea.ciphers import cipher
-from ea.domain import LEDGERS, SCOPES, TradingState
+from ea.domain import LEDGERS, SCOPES
 from ea.keys import CHANNEL
-from ea.models import Alert, Counter, Key, Link, TradingSwitch
+from ea.models import Alert, Counter, Key, Link
 from kernel import db
 from kernel.metrics import count
 from ledger.selectors import wallet_of
@@ -126,21 +126,6 @@ def key_revoke(*, kid: str, now_ms: int) -> bool:
         db.row(f"SELECT pg_notify('{CHANNEL}', %(kid)s)", {"kid": kid})
         count("ea_keys_revoked")
     return bool(ended)
-
-
-@transaction.atomic
-def trading_switch(
-    *, scope: str, name: str, state: TradingState, reason: str, now_ms: int, actor_id: UUID | None = None
-) -> None:
-    """Set the trading state of everything, an installation, one of its strategies, or a symbol.
-
-    :param name: '' for everything; the installation's id; ``<id>/<strategy>``; the symbol's code
-    """
-    TradingSwitch.objects.update_or_create(
-        scope=scope,
-        name=name,
-        defaults={"state": state.value, "reason": reason, "actor_id": actor_id, "at_ms": now_ms},
-    )
 
 
 def alert_add(*, kind: str, link_id: int, kid: str, now_ms: int, address: str = "", detail: str = "") -> None:

@@ -61,11 +61,14 @@ ORDER BY asked.ord, found.way"""
 
 # --- execution ----------------------------------------------------------------------------------------
 
-# What is due in a lane: whole installations, each in the order of its events.
+# What is due in a lane: whole installations, each in the order of its events, with the limits of today.
 DUE = f"""
 SELECT o.event_id, o.state, o.step, o.ticket, o.not_after_ms, o.wallet_id, event.event_id, event.kid, event.raw,
        event.offset_ms, event.rtt_us, event.recv_us, event.log_us, link.id, link.user_id, link.ledger, link.wallet_id,
-       link.prefix, link.suffix, key.scopes, key.ledgers, {DB_NOW_MS_SQL}
+       link.prefix, link.suffix, key.scopes, key.ledgers, o.warnings,
+       coalesce((SELECT document::text FROM ea_risk_limits WHERE link_id = o.link_id ORDER BY version DESC LIMIT 1),
+                (SELECT document::text FROM ea_risk_limits WHERE link_id IS NULL ORDER BY version DESC LIMIT 1)),
+       {DB_NOW_MS_SQL}
 FROM ea_order AS o
 JOIN ea_event AS event ON event.id = o.event_id
 JOIN ea_link AS link ON link.id = o.link_id
@@ -83,7 +86,7 @@ ORDER BY event_id FOR NO KEY UPDATE"""
 SETTLED_LOCK = """
 SELECT o.event_id, o.state, o.step, o.link_id, event.event_id, placed.id, placed.state, placed.currency,
        placed.price_scale, placed.payout_percent, placed.open_price, placed.close_price, placed.payout,
-       placed.accepted_at_ms, placed.expires_at_ms, placed.settled_at_ms
+       placed.accepted_at_ms, placed.expires_at_ms, placed.settled_at_ms, placed.wallet_id, placed.stake, o.strategy
 FROM trading_order AS placed
 JOIN ea_order AS o ON o.wallet_id = placed.wallet_id AND o.client_order_id = placed.client_order_id
 JOIN ea_event AS event ON event.id = o.event_id
@@ -106,9 +109,11 @@ UPDATE ea_order AS o SET state = row.state, step = row.step, code = row.code,
     symbol = coalesce(row.symbol, o.symbol), strategy = coalesce(row.strategy, o.strategy),
     ticket = coalesce(row.ticket, o.ticket), wallet_id = coalesce(row.wallet_id, o.wallet_id),
     client_order_id = coalesce(row.client_order_id, o.client_order_id),
-    not_after_ms = coalesce(row.not_after_ms, o.not_after_ms), order_id = coalesce(row.placed_id, o.order_id)
+    not_after_ms = coalesce(row.not_after_ms, o.not_after_ms), order_id = coalesce(row.placed_id, o.order_id),
+    warnings = coalesce(row.warnings, o.warnings)
 FROM jsonb_to_recordset(%(orders)s::jsonb) AS row(order_id bigint, state text, step int, code text, symbol text,
-    strategy text, ticket text, wallet_id uuid, client_order_id text, not_after_ms bigint, placed_id uuid)
+    strategy text, ticket text, wallet_id uuid, client_order_id text, not_after_ms bigint, placed_id uuid,
+    warnings text[])
 WHERE o.event_id = row.order_id"""
 
 LATENCY = """
@@ -122,6 +127,108 @@ FROM jsonb_to_recordset(%(rows)s::jsonb) AS row(event_id bigint, deal_ms bigint,
 ON CONFLICT DO NOTHING"""
 
 TOLD = f"SELECT pg_notify('{TOLD_CHANNEL}', link::text) FROM unnest(%(links)s::bigint[]) AS link"
+
+# --- risk ---------------------------------------------------------------------------------------------
+
+# The newest state of each place that a signal touches, and the stops that hold its installation.
+STANDING = """
+SELECT newest.state, NULL::text, NULL::uuid
+FROM (VALUES ('platform', ''), ('link', %(link)s), ('strategy', %(strategy)s), ('symbol', %(symbol)s))
+    AS place(scope, name)
+CROSS JOIN LATERAL (
+    SELECT state FROM ea_trading_switch AS switch
+    WHERE switch.scope = place.scope AND switch.name = place.name ORDER BY id DESC LIMIT 1) AS newest
+UNION ALL
+SELECT NULL, newest.stop, newest.wallet_id
+FROM (SELECT DISTINCT ON (wallet_id, stop) wallet_id, stop, act FROM ea_risk_stop
+      WHERE link_id = %(link_id)s ORDER BY wallet_id, stop, id DESC) AS newest
+WHERE newest.act = 'tripped'"""
+
+RISK_LOCK = "SELECT pg_advisory_xact_lock(%(class)s, hashtext(%(wallet_id)s::uuid::text))"
+
+# Open stakes of the bridge on a wallet. What was submitted and has no order yet counts, too: it may be placed at any
+# moment. Every currency of a wallet has two decimals.
+RISK_OPEN = f"""
+SELECT own, strategy, symbol, up, expires_at_ms, sum(stake)::bigint, count(*)::int FROM (
+    SELECT o.link_id = %(link_id)s AS own, o.strategy, placed.symbol, opened.up,
+           CASE WHEN %(expiries)s THEN opened.expires_at_ms END AS expires_at_ms, opened.stake
+    FROM trading_order_open AS opened
+    JOIN trading_order AS placed ON placed.id = opened.order_id AND placed.source = 'ea'
+    JOIN ea_order AS o ON o.wallet_id = placed.wallet_id AND o.client_order_id = placed.client_order_id
+    WHERE opened.wallet_id = %(wallet_id)s
+    UNION ALL
+    SELECT o.link_id = %(link_id)s, o.strategy, o.symbol, ticket.asked ->> 'direction' = 'up',
+           CASE WHEN %(expiries)s THEN coalesce((ticket.asked ->> 'expires_at_ms')::bigint,
+               {DB_NOW_MS_SQL} + (ticket.asked ->> 'duration_s')::bigint * 1000) END,
+           floor((ticket.asked ->> 'stake')::numeric * 100)::bigint
+    FROM ea_order AS o CROSS JOIN LATERAL (SELECT o.ticket::jsonb AS asked) AS ticket
+    WHERE o.wallet_id = %(wallet_id)s AND o.state = 'submitted' AND o.event_id <> %(event)s
+      AND NOT EXISTS (SELECT FROM trading_order AS placed WHERE placed.wallet_id = o.wallet_id
+                      AND placed.client_order_id = o.client_order_id)
+) AS standing
+GROUP BY own, strategy, symbol, up, expires_at_ms"""
+
+# What was lost since the later of a window's begin and the last reset, by stop, and the streak of the strategy.
+_LOST = """
+    coalesce((SELECT total FROM ea_result_tally WHERE link_id = %(link_id)s AND wallet_id = %(wallet_id)s
+        AND at_ms < greatest(clock.now_ms - %({stop}_ms)s, (
+            SELECT max(at_ms) FROM ea_risk_stop WHERE link_id = %(link_id)s AND wallet_id = %(wallet_id)s
+                AND stop = '{stop}' AND act = 'reset'))
+        ORDER BY at_ms DESC, no DESC LIMIT 1), 0) - coalesce(newest.total, 0)"""
+RISK_HISTORY = f"""
+WITH clock AS MATERIALIZED (SELECT {DB_NOW_MS_SQL} AS now_ms)
+SELECT {", ".join(_LOST.format(stop=stop) for stop in ("loss_day", "loss_week", "loss_month"))},
+       coalesce(newest.fall, 0), coalesce(streak.losses, 0), coalesce(streak.lost_stake, 0),
+       coalesce(streak.lost_at_ms, 0)
+FROM clock
+LEFT JOIN LATERAL (
+    SELECT total, fall FROM ea_result_tally WHERE link_id = %(link_id)s AND wallet_id = %(wallet_id)s
+    ORDER BY no DESC LIMIT 1) AS newest ON true
+LEFT JOIN LATERAL (
+    SELECT losses, lost_stake, lost_at_ms FROM ea_result_tally
+    WHERE link_id = %(link_id)s AND wallet_id = %(wallet_id)s AND strategy = %(strategy)s
+    ORDER BY no DESC LIMIT 1) AS streak ON true"""
+
+RISK_MARKET = """
+SELECT symbol.payout_percent, head.tick_price, symbol.price_scale
+FROM quotes_symbol AS symbol JOIN quotes_symbol_head AS head ON head.symbol_id = symbol.id
+WHERE symbol.code = %(symbol)s"""
+
+BUCKET_READ = "SELECT full_at_ms FROM ea_order_bucket WHERE kid = %(kid)s"
+BUCKET_SET = """
+INSERT INTO ea_order_bucket (kid, full_at_ms) VALUES (%(kid)s, %(full_at_ms)s)
+ON CONFLICT (kid) DO UPDATE SET full_at_ms = excluded.full_at_ms"""
+
+# A stop is tripped once, however many signals meet it. The installation's counter is locked by then.
+STOP_TRIP = f"""
+INSERT INTO ea_risk_stop (link_id, wallet_id, stop, act, reason, lost, "limit", event_id, at_ms)
+SELECT %(link_id)s, %(wallet_id)s, %(stop)s::text, 'tripped', %(reason)s, %(lost)s, %(limit)s, %(event)s,
+       {DB_NOW_MS_SQL}
+WHERE coalesce((SELECT act FROM ea_risk_stop WHERE link_id = %(link_id)s AND wallet_id = %(wallet_id)s
+                AND stop = %(stop)s::text ORDER BY id DESC LIMIT 1), 'reset') = 'reset'"""
+
+# Where the results of installations stand on wallets, and the streaks of strategies.
+TALLIES = """
+SELECT asked.link_id, asked.wallet_id, asked.strategy, coalesce(newest.no, 0), coalesce(newest.at_ms, 0),
+       coalesce(newest.total, 0), coalesce(newest.peak, 0), coalesce(newest.fall, 0),
+       coalesce(streak.losses, 0), coalesce(streak.lost_stake, 0), coalesce(streak.lost_at_ms, 0)
+FROM unnest(%(links)s::bigint[], %(wallets)s::uuid[], %(strategies)s::text[]) AS asked(link_id, wallet_id, strategy)
+LEFT JOIN LATERAL (
+    SELECT no, at_ms, total, peak, fall FROM ea_result_tally AS row
+    WHERE row.link_id = asked.link_id AND row.wallet_id = asked.wallet_id ORDER BY no DESC LIMIT 1) AS newest ON true
+LEFT JOIN LATERAL (
+    SELECT losses, lost_stake, lost_at_ms FROM ea_result_tally AS row
+    WHERE row.link_id = asked.link_id AND row.wallet_id = asked.wallet_id AND row.strategy = asked.strategy
+    ORDER BY no DESC LIMIT 1) AS streak ON true"""
+
+TALLIES_ADD = """
+INSERT INTO ea_result_tally (link_id, wallet_id, no, event_id, strategy, at_ms, net, total, peak, fall, losses,
+                             lost_stake, lost_at_ms)
+SELECT link_id, wallet_id, no, event_id, strategy, at_ms, net, total, peak, fall, losses, lost_stake, lost_at_ms
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS row(link_id bigint, wallet_id uuid, no bigint, event_id bigint,
+    strategy text, at_ms bigint, net bigint, total bigint, peak bigint, fall bigint, losses int, lost_stake bigint,
+    lost_at_ms bigint)
+ORDER BY link_id, wallet_id, no"""
 
 # --- what clients are told ----------------------------------------------------------------------------
 

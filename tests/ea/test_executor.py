@@ -20,9 +20,10 @@ from ea.executor import orders_execute
 from ea.log import EventLog
 from ea.models import EaOrder, Latency, SymbolAlias, Transition, UnknownSymbol
 from ea.results import results_apply
-from ea.services import trading_switch
+from ea.risk_services import bridge_state_set, state_set
 from kernel import db
 from kernel.facts import facts_apply
+from kernel.metrics import counted
 from quotes.services import symbol_halt
 from settlement.batches import SetAside
 from tests.books import violations
@@ -232,24 +233,34 @@ class TestSymbols:
 class TestSwitches:
     """ea 6.3: ACTIVE, REDUCING, HALTED; the strictest place decides."""
 
-    @pytest.mark.parametrize(
-        ("scope", "name"), [("platform", ""), ("link", "{link}"), ("strategy", "{link}/breakout"), ("symbol", "EURUSD")]
-    )
-    def test_each_place_holds_back(self, market: Market, one: Installation, scope: str, name: str) -> None:
+    def _set(self, one: Installation, scope: str, state: TradingState) -> None:
+        if scope in ("link", "strategy"):
+            strategy = "breakout" if scope == "strategy" else None
+            own = {"user_id": one.trader.user.id, "link_id": one.link.pk, "strategy": strategy}
+            state_set(state=state, reason="test", now_ms=1, **own)
+        else:
+            bridge_state_set(symbol="EURUSD" if scope == "symbol" else "", state=state, reason="test", now_ms=1)
+
+    @pytest.mark.parametrize("scope", ["platform", "link", "strategy", "symbol"])
+    def test_each_place_holds_back(self, market: Market, one: Installation, scope: str) -> None:
         for seq, state, code in ((1, TradingState.REDUCING, "risk.reducing"), (2, TradingState.HALTED, "risk.halted")):
-            where = name.format(link=one.link.pk)
-            trading_switch(scope=scope, name=where, state=state, reason="test", now_ms=1)
+            self._set(one, scope, state)
             event_id = logged(one, seq)
+            before = counted("ea_signals_denied", code=code)
             execute_due()
             assert outcome(event_id) == ("denied", code)
-        trading_switch(scope=scope, name=where, state=TradingState.ACTIVE, reason="over", now_ms=2)
+            assert counted("ea_signals_denied", code=code) == before + 1
+        self._set(one, scope, TradingState.ACTIVE)
         event_id = logged(one, 3)
         execute_due()
         assert outcome(event_id)[0] == "open"
 
     def test_another_place_does_not(self, market: Market, one: Installation) -> None:
-        for scope, name in (("link", "0"), ("strategy", f"{one.link.pk}/other"), ("symbol", "GBPUSD")):
-            trading_switch(scope=scope, name=name, state=TradingState.HALTED, reason="test", now_ms=1)
+        market_open("GBPUSD")
+        self._set(installation(), "link", TradingState.HALTED)
+        own = {"user_id": one.trader.user.id, "link_id": one.link.pk}
+        state_set(state=TradingState.HALTED, reason="test", now_ms=1, strategy="other", **own)
+        bridge_state_set(symbol="GBPUSD", state=TradingState.HALTED, reason="test", now_ms=1)
         event_id = logged(one)
         execute_due()
         assert outcome(event_id)[0] == "open"

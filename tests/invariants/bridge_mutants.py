@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from ea import log, statements
+from ea import log, results, statements
 from ea.executor import orders_execute
 from ea.log import EventLog
 from kernel import db
+from kernel.facts import facts_apply
 from tests.ea.bridge import installation
 from tests.ea.events import arrived
 from tests.invariants.mutant import Mutant
 from tests.invariants.scenario import Scenario
-from tests.market import market_open
+from tests.market import market_open, settle_due
+from trading.models import Order
 
 _sha256 = hashlib.sha256
 
@@ -26,6 +29,25 @@ def _signals(scenario: Scenario) -> None:
     EventLog().append([arrived(one, seq, symbol=market.code) for seq in (1, 2)])
     while orders_execute():
         pass
+
+
+def _settled(scenario: Scenario) -> None:
+    """Log two signals, execute them and let them be settled."""
+    market = market_open("BRIDGED")
+    one = installation(scenario.ann)
+    EventLog().append([arrived(one, seq, symbol=market.code) for seq in (1, 2)])
+    while orders_execute():
+        pass
+    expires_ms = max(Order.objects.filter(source="ea").values_list("expires_at_ms", flat=True))
+    market.admitted("1.09000", at_ms=expires_ms)
+    market.admitted("1.09000", at_ms=expires_ms + 5_000)
+    settle_due()
+    while facts_apply(10):
+        pass
+
+
+def _stake_not_counted(result: Any) -> Any:
+    return replace(result, stake=0)
 
 
 def _denied(scenario: Scenario) -> None:
@@ -58,7 +80,8 @@ class _NotCarriedOn:
         return _sha256(content if len(content) != 64 else content[32:])
 
 
-_ONE, _STANDS, _CHAIN = "I-34 each event", "I-34 each order", "I-34 the log"
+_ONE, _STANDS, _CHAIN, _ADD_UP = "I-34 each event", "I-34 each order", "I-34 the log", "I-34 the results"
+_result = results._result
 _GUARD = "ea_order.ea_order_guard"
 _NO_ORDER = statements.LOG.replace("FROM logged\n)", "FROM logged WHERE false\n)")
 _OLD_STEP = statements.ORDERS_MOVE.replace("step = row.step,", "step = row.step - 1,")
@@ -78,6 +101,18 @@ BRIDGE_MUTANTS = (
         "an order is set back by hand",
         walls=(_GUARD,),
         act=_then("UPDATE ea_order SET state = 'submitted' WHERE state = 'open'"),
+    ),
+    Mutant(
+        _ADD_UP,
+        "results are not counted",
+        ((results, "results_tally", lambda _: None),),
+        act=_settled,
+    ),
+    Mutant(
+        _ADD_UP,
+        "a result is counted without the stake that it cost",
+        ((results, "_result", lambda settled: _stake_not_counted(_result(settled))),),
+        act=_settled,
     ),
     Mutant(_CHAIN, "events do not cover those in front of them", ((log, "hashlib", _NotCarriedOn),), act=_signals),
     Mutant(

@@ -10,6 +10,8 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from ea.executor import orders_execute
+from ea.log import EventLog
 from kernel import db
 from ledger import selectors
 from ledger.locks import wallets_lock
@@ -19,11 +21,17 @@ from quotes.selectors import candles_between, ticks_between
 from realtime.selectors import events_after
 from realtime.services import counters_lock
 from settlement.services import orders_enter, orders_settle, watermarks_raise_overdue
+from tests.ea.bridge import Installation, installation
+from tests.ea.events import arrived
+from tests.ea.limited import EVERYTHING, limited
+from tests.invariants.walls import walls_down
 from tests.market import Market, Trader, db_now_ms, due, entering, market_open, settle_due, trader_open
 
 DAY_MS = 86_400_000
 MARKETS, TRADERS, COPIES = 20, 100, 100
 DAYS_BEFORE, TICKS_A_DAY = 4, 500
+BRIDGED = 5_000
+_LATER = {"mode": "duration", "s": 3_600}
 
 _COLUMNS = """
 SELECT column_name FROM information_schema.columns
@@ -111,10 +119,13 @@ def fill() -> Filled:
     assert settle_due() == TRADERS
     _orders()
     _people()
+    one = _bridge(markets[0], traders[0], traders[1])
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     with recorded() as recorder:
         _acts(markets[0], traders[0], traders[1])
+        EventLog().append([arrived(one, 2, symbol=markets[0].code, expiry=_LATER)])
+        assert orders_execute() == 1
     return Filled(markets, traders, db_now_ms(), recorder)
 
 
@@ -141,6 +152,55 @@ def _acts(market: Market, trader: Trader, other: Trader) -> None:
     page = events_after(user_id=trader.user.pk, after=5, ledgers=None, limit=50)
     assert page.events
     statement(account_id=trader.wallets["real"], before_no=None, limit=51)
+
+
+def _bridge(market: Market, trader: Trader, other: Trader) -> Installation:
+    """Make an installation with limits of every kind, and a past of its own and of others."""
+    one, neighbour = installation(trader), installation(other)
+    limited(one, **EVERYTHING)
+    market.admitted("1.08513", at_ms=market.now_ms + 1)
+    EventLog().append([arrived(one, 1, symbol=market.code, expiry=_LATER)])
+    assert orders_execute() == 1
+    wallet_id = trader.wallets["demo"]
+    guards = ("ea_order.ea_order_guard", "ea_result_tally.ea_result_tally_follows", "ea_risk_stop.ea_risk_stop_guard")
+    with walls_down(*guards):
+        copies("ea_link", 200, "o.id = (SELECT max(id) FROM ea_link)", id="o.id + 999999 + n", account="n::text")
+        copies(
+            "ea_event",
+            BRIDGED,
+            id="o.id + 1000000 + n",
+            event_id="md5(o.event_id::text || n)::uuid",
+            seq="o.seq + 1000 + n",
+            chain_no="o.chain_no + 1000 + n",
+        )
+        copies(
+            "ea_order",
+            BRIDGED,
+            event_id="o.event_id + 1000000 + n",
+            link_id="o.link_id + n %% 50",
+            wallet_id="md5((n %% 500)::text)::uuid",
+            state="'settled'",
+            order_id="md5(o.order_id::text || n)::uuid",
+            client_order_id="o.client_order_id || '-' || n",
+        )
+        db.run(
+            "INSERT INTO ea_result_tally (link_id, wallet_id, no, event_id, strategy, at_ms, net, total, peak, fall,"
+            " losses, lost_stake, lost_at_ms) SELECT %(link)s + n %% 50, %(wallet)s, n, 1000000 + n, 's' || n %% 37,"
+            " %(now)s - 1000 * (%(rows)s - n), 1, n, n, 0, 0, 0, 0 FROM generate_series(1, %(rows)s) AS n",
+            {"link": one.link.pk, "wallet": wallet_id, "now": db_now_ms(), "rows": BRIDGED},
+        )
+        db.run(
+            "INSERT INTO ea_risk_stop (link_id, wallet_id, stop, act, reason, actor_id, at_ms)"
+            " SELECT %(link)s + 1000000 + n %% 200, gen_random_uuid(), 'drawdown', 'reset', 'r', %(owner)s, 1"
+            " FROM generate_series(0, %(rows)s) AS n",
+            {"link": neighbour.link.pk, "owner": other.user.pk, "rows": BRIDGED},
+        )
+    db.run(
+        "INSERT INTO ea_trading_switch (scope, name, state, reason, at_ms)"
+        " SELECT 'symbol', 'X' || n %% 400, 'active', 'r', n FROM generate_series(1, %(rows)s) AS n",
+        {"rows": BRIDGED},
+    )
+    return one
 
 
 def _people() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ea import statements as ea_statements
 from kernel import db
 from kernel.http.pages import Cursor
 from ledger import selectors as ledger_reads
@@ -32,6 +33,11 @@ pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("plans")]
 
 LARGE = {
     "accounts_user",
+    "ea_event",
+    "ea_order",
+    "ea_result_tally",
+    "ea_risk_stop",
+    "ea_trading_switch",
     "ledger_account",
     "ledger_transfer",
     "quotes_candle",
@@ -112,6 +118,24 @@ HOT = [
         ledger_reads._STATEMENT,
         (("ledger_transfer_debit_no",), ("ledger_transfer_credit_no",)),
     ),
+    Hot("bridge due", ea_statements.DUE, (("ea_order_due",), ("ea_event_pkey",)), generic=False),
+    Hot("bridge standing", ea_statements.STANDING, (("ea_trading_switch_newest",), ("ea_risk_stop_newest",))),
+    Hot(
+        "bridge open",
+        ea_statements.RISK_OPEN,
+        (
+            ("trading_order_open_wallet",),
+            ("trading_order_pkey",),
+            ("ea_order_client_id",),
+            ("ea_order_under_way",),
+        ),
+    ),
+    Hot(
+        "bridge history",
+        ea_statements.RISK_HISTORY,
+        (("ea_result_tally_no",), ("ea_result_tally_at",), ("ea_result_tally_strategy",)),
+    ),
+    Hot("bridge market", ea_statements.RISK_MARKET, (SYMBOL, ("quotes_symbol_head_pkey",))),
 ]
 MODES = pytest.mark.parametrize("generic", [False, True], ids=["custom", "generic"])
 

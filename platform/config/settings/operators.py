@@ -81,6 +81,13 @@ UNFOLD = {
                 ],
             },
             {
+                "title": "Bridge",
+                "items": [
+                    _link("States of the bridge", "toggle_off", "ea.tradingswitch"),
+                    _link("Risk limits", "shield", "ea.risklimits"),
+                ],
+            },
+            {
                 "title": "Ledger",
                 "items": [
                     _link("Accounts", "account_balance_wallet", "ledger.account"),
