@@ -9,8 +9,9 @@ from uuid import UUID
 from ea import risk
 from ea.codes import Rejected
 from ea.domain import LEDGERS, OFFSET_MS_MAX, Life, deadline_ms, percent_of
-from ea.protocol import ExpiryAfter, Signal, Target, signal_decoded
+from ea.protocol import ExpiryAfter, Signal, Target
 from ea.symbols import symbol_of
+from ea.tradingview import signal_logged
 from kernel.money import format_minor
 from ledger.selectors import WalletRow, wallets_of
 from trading.domain import Ticket
@@ -42,6 +43,7 @@ class Due:
     scopes: list[str]
     ledgers: list[str]
     now_ms: int
+    seq: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def signal_of(due: Due) -> Signal:
     :raises Denied: the log holds what the schema of today refuses
     """
     try:
-        return signal_decoded(bytes(due.raw))
+        return signal_logged(bytes(due.raw), kid=due.kid, seq=due.seq)
     except Rejected as rejected:
         raise Denied(f"signal.{rejected.code.value}") from None
 

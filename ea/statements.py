@@ -65,7 +65,7 @@ ORDER BY asked.ord, found.way"""
 DUE = f"""
 SELECT o.event_id, o.state, o.step, o.ticket, o.not_after_ms, o.wallet_id, event.event_id, event.kid, event.raw,
        event.offset_ms, event.rtt_us, event.recv_us, event.log_us, link.id, link.user_id, link.ledger, link.wallet_id,
-       link.prefix, link.suffix, key.scopes, key.ledgers, {DB_NOW_MS_SQL}
+       link.prefix, link.suffix, key.scopes, key.ledgers, {DB_NOW_MS_SQL}, event.seq
 FROM ea_order AS o
 JOIN ea_event AS event ON event.id = o.event_id
 JOIN ea_link AS link ON link.id = o.link_id
