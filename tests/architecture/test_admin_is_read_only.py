@@ -28,6 +28,7 @@ UNTOUCHABLE = {
     *("kernel.factbatch", "kernel.jobrun", "settlement.windoworder", "settlement.dailysymbol", "settlement.dailyuser"),
     *("ledger.account", "ledger.transfer", "ledger.adjustment", "ledger.checkpoint"),
     *("realtime.event", "realtime.eventcounter"),
+    *("ea.event", "ea.eaorder", "ea.transition", "ea.latency", "ea.hook"),
 }
 FORBIDDEN_FIELD = re.compile(
     r"(^|_)(price|bid|ask|tick|seq|watermark|candidate|result|outcome|profit|payout_percent|balance|stake$|latency"
@@ -106,6 +107,7 @@ def test_actions_of_pages_are_known(request_of_superuser: Any) -> None:
         "kernel.factbatch": {"retry"},
         "trading.order": {"dispute"},
         "trading.dispute": {"close"},
+        "ea.hook": {"revoke"},
     }
 
     for model, model_admin in ALL:

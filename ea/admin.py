@@ -1,0 +1,7 @@
+"""Operators' pages about the bridge."""
+
+from __future__ import annotations
+
+from ea import hook_admin
+
+__all__ = ["hook_admin"]
