@@ -19,6 +19,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.callers import address_of
 from accounts.domain import Address
+from ea.catalogue import catalogue
 from ea.codes import RejectCode, Rejected
 from ea.domain import OFFSET_MS_MAX
 from ea.framing import PAYLOAD_BYTES_MAX
@@ -82,9 +83,8 @@ def commands_view(request: HttpRequest) -> HttpResponse:
 
     The query is signed like a payload: ``?kid=..&after=..&t_ms=..&sig=<HMAC of what stands in front of &sig=>``.
     """
-    query, _, sig = request.META.get("QUERY_STRING", "").partition("&sig=")
     try:
-        key = _reader_key(request, query, sig)
+        key = _reader_key(request)
     except Rejected as rejected:
         return _answer([_refused(rejected)], several=False)
     after = no_to_go_on(link_id=key.link_id, after=_number(request.GET.get("after")))
@@ -101,6 +101,22 @@ def commands_view(request: HttpRequest) -> HttpResponse:
         b",".join(frame.encode() for _, frame in frames),
     )
     return HttpResponse(body, content_type="application/json")
+
+
+@require_GET
+def symbols_view(request: HttpRequest) -> HttpResponse:
+    """Answer the symbols with their states and terms, the installation's names for them, and what the key may do.
+
+    The query is signed as that of commands is: ``?kid=..&t_ms=..&sig=..``.
+    """
+    try:
+        key = _reader_key(request)
+        rate_check("reads", f"ea:{key.kid}")
+    except Rejected as rejected:
+        return _answer([_refused(rejected)], several=False)
+    except Problem:
+        return _answer([_refused(Rejected(RejectCode.RATE_LIMITED, "too many requests"))], several=False)
+    return HttpResponse(encoded(catalogue(key, now_ms=wall_ms())), content_type="application/json")
 
 
 def _frames_awaited(*, link_id: int, after: int, wait_ms: int) -> list[tuple[int, str]]:
@@ -167,11 +183,12 @@ def _checked(key: LiveKey | None, payload: bytes, asked: _Asked) -> None:
     key.check(address=asked.address, now_ms=wall_ms())
 
 
-def _reader_key(request: HttpRequest, query: str, sig: str) -> LiveKey:
+def _reader_key(request: HttpRequest) -> LiveKey:
     """Return the key that signed a query a moment ago.
 
     :raises Rejected: when there is none
     """
+    query, _, sig = request.META.get("QUERY_STRING", "").partition("&sig=")
     kid = request.GET.get("kid", "")
     key = keys_read([kid]).get(kid) if 0 < len(kid) <= 32 and "\0" not in kid else None
     if key is None:

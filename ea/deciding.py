@@ -9,9 +9,10 @@ from uuid import UUID
 from ea import risk
 from ea.codes import Rejected
 from ea.domain import LEDGERS, OFFSET_MS_MAX, Life, deadline_ms, percent_of
-from ea.protocol import ExpiryAfter, Signal, Target, signal_decoded
+from ea.protocol import ExpiryAfter, Signal, Target
 from ea.risk_rules import Ask, Trip
 from ea.symbols import symbol_of
+from ea.tradingview import signal_logged
 from kernel.money import CURRENCY_SCALES, format_minor
 from ledger.selectors import WalletRow, wallets_of
 from trading.domain import Ticket
@@ -45,6 +46,7 @@ class Due:
     warnings: list[str] | None
     limits: str | None
     now_ms: int
+    seq: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def signal_of(due: Due) -> Signal:
     :raises Denied: the log holds what the schema of today refuses
     """
     try:
-        return signal_decoded(bytes(due.raw))
+        return signal_logged(bytes(due.raw), kid=due.kid, seq=due.seq)
     except Rejected as rejected:
         raise Denied(f"signal.{rejected.code.value}") from None
 

@@ -65,7 +65,7 @@ class LiveKey:
 
 
 def keys_read(kids: Collection[str]) -> dict[str, LiveKey]:
-    """Return the keys that there are, by their ids; one of a closed account or with a lost secret is none."""
+    """Return the keys that there are, by their ids; one of a closed account, or without a secret to read, is none."""
     found = (_key(row) for row in db.rows(_READ, {"kids": list(kids)}))
     return {key.kid: key for key in found if key is not None}
 

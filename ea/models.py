@@ -12,6 +12,7 @@ from django.db.models import F, Q
 
 from ea.domain import State, TradingState
 from ea.risk_limits import STOPS
+from ea.tradingview import HOOK_PREFIX
 from kernel.ids import uuid7
 
 # States in which an executor has something to do.
@@ -77,10 +78,37 @@ class Key(models.Model):
                 condition=Q(valid_until_ms__isnull=True) | Q(valid_until_ms__gt=F("valid_from_ms")),
                 name="ea_key_validity",
             ),
+            # What a key's id says, its secret says too: how its events are read must never be in doubt.
+            models.CheckConstraint(
+                condition=Q(kid__startswith=HOOK_PREFIX, secret=b"") | ~Q(kid__startswith=HOOK_PREFIX) & ~Q(secret=b""),
+                name="ea_key_of_hook_signs_nothing",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.kid
+
+
+class Hook(models.Model):
+    """An address that TradingView posts alerts to, with the key whose rights and end it has; neither secret is kept.
+
+    A digest is enough: both are random and long, so nobody finds them by trying.
+    """
+
+    key = models.OneToOneField(Key, on_delete=models.PROTECT, primary_key=True, related_name="hook")
+    name = models.CharField(max_length=40, blank=True, default="")
+    token_sha256 = models.BinaryField(unique=True)
+    secret_sha256 = models.BinaryField(
+        null=True, help_text="of what each alert must say besides; none where it need not"
+    )
+
+    class Meta:
+        db_table = "ea_hook"
+        default_permissions = ("view",)
+        permissions = (("revoke_hook", "Can revoke hooks"),)
+
+    def __str__(self) -> str:
+        return self.name or self.key_id
 
 
 class Event(models.Model):

@@ -190,7 +190,7 @@ def message_decoded(payload: bytes) -> Message:
     if message.v != VERSION:
         raise _other_version(message.v, getattr(message, "event_id", None))
     if type(message) is Signal:
-        _signal_checked(message)
+        signal_checked(message)
     return message
 
 
@@ -205,7 +205,7 @@ def signal_decoded(payload: bytes) -> Signal:
         raise _undecoded(payload, error) from None
     if signal.v != VERSION:
         raise _other_version(signal.v, signal.event_id)
-    _signal_checked(signal)
+    signal_checked(signal)
     return signal
 
 
@@ -243,7 +243,7 @@ def signed(payload: bytes, secret: bytes) -> bytes:
     return open_end + _SIG_HEAD + hmac.digest(secret, open_end, "sha256").hex().encode() + b'"}'
 
 
-def _signal_checked(signal: Signal) -> None:
+def signal_checked(signal: Signal) -> None:
     """Check what spans several members.
 
     :raises Rejected: ``schema``

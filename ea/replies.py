@@ -97,6 +97,11 @@ class OrderFrame(_Told, tag="order", kw_only=True):
 encoded = msgspec.json.Encoder().encode
 
 
+def frames_told() -> list[type[Struct]]:
+    """Return the forms of everything that the server says, by name."""
+    return sorted(_Told.__subclasses__(), key=lambda kind: kind.__name__)
+
+
 def reject_frame(rejected: Rejected, *, retry_after_ms: int = 0) -> Reject:
     """Return the answer to a frame that is not accepted."""
     code = rejected.code

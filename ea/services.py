@@ -13,6 +13,7 @@ from ea.ciphers import cipher
 from ea.domain import LEDGERS, SCOPES
 from ea.keys import CHANNEL
 from ea.models import Alert, Counter, Key, Link
+from ea.tradingview import HOOK_PREFIX
 from kernel import db
 from kernel.metrics import count
 from ledger.selectors import wallet_of
@@ -146,5 +147,5 @@ def address_note(*, link_id: int, kid: str, address: str, now_ms: int) -> None:
 
 
 def _live(link_id: int, now_ms: int) -> list[Key]:
-    keys = Key.objects.filter(link_id=link_id, revoked_at_ms__isnull=True)
+    keys = Key.objects.filter(link_id=link_id, revoked_at_ms__isnull=True).exclude(kid__startswith=HOOK_PREFIX)
     return [key for key in keys if key.valid_until_ms is None or key.valid_until_ms > now_ms]

@@ -68,7 +68,7 @@ SELECT o.event_id, o.state, o.step, o.ticket, o.not_after_ms, o.wallet_id, event
        link.prefix, link.suffix, key.scopes, key.ledgers, o.warnings,
        coalesce((SELECT document::text FROM ea_risk_limits WHERE link_id = o.link_id ORDER BY version DESC LIMIT 1),
                 (SELECT document::text FROM ea_risk_limits WHERE link_id IS NULL ORDER BY version DESC LIMIT 1)),
-       {DB_NOW_MS_SQL}
+       {DB_NOW_MS_SQL}, event.seq
 FROM ea_order AS o
 JOIN ea_event AS event ON event.id = o.event_id
 JOIN ea_link AS link ON link.id = o.link_id

@@ -11,9 +11,13 @@ _BARE = re.compile(
     r"(?:[a-z]{1,4}[._-]?|[^A-Za-z0-9]|[A-Za-z0-9]{1,5}[._-])?([A-Z0-9]{3,})(?:[a-z]{1,5}|[^A-Za-z0-9].{0,7})?\Z"
 )
 
+# Charting services name the exchange first: BINANCE:BTCUSDT, CME_MINI:ES1!.
+_EXCHANGE = re.compile(r"[A-Za-z0-9_]{1,20}:(?=.)")
+
 _ALIAS = """
-SELECT symbol FROM ea_symbol_alias WHERE raw = %(raw)s AND (link_id = %(link_id)s OR link_id IS NULL)
-ORDER BY link_id NULLS LAST LIMIT 1"""
+SELECT symbol FROM ea_symbol_alias
+WHERE raw = ANY(%(names)s::text[]) AND (link_id = %(link_id)s OR link_id IS NULL)
+ORDER BY link_id NULLS LAST, array_position(%(names)s::text[], raw::text) LIMIT 1"""
 _KNOWN = """
 SELECT code FROM quotes_symbol WHERE code = ANY(%(names)s::text[])
 ORDER BY array_position(%(names)s::text[], code::text) LIMIT 1"""
@@ -29,15 +33,22 @@ def candidates(raw: str, *, prefix: str = "", suffix: str = "") -> list[str]:
     :param prefix: what this broker is known to put before every name
     :param suffix: what it is known to put behind
     """
-    stripped = raw.removeprefix(prefix).removesuffix(suffix)
-    names = [raw, stripped, raw.upper(), stripped.upper()]
-    names += [found[1] for name in (stripped, raw) if (found := _BARE.match(name))]
+    bare = without_exchange(raw)
+    stripped = bare.removeprefix(prefix).removesuffix(suffix)
+    names = [raw, bare, stripped, bare.upper(), stripped.upper()]
+    names += [found[1] for name in (stripped, bare) if (found := _BARE.match(name))]
     return list(dict.fromkeys(names))
+
+
+def without_exchange(raw: str) -> str:
+    """Return a name without the exchange that stands in front of it."""
+    return _EXCHANGE.sub("", raw, count=1) if _EXCHANGE.match(raw) else raw
 
 
 def symbol_of(*, link_id: int, raw: str, prefix: str, suffix: str) -> str | None:
     """Return our code of a broker's symbol, or None when no rule knows it."""
-    if (alias := db.row(_ALIAS, {"raw": raw, "link_id": link_id})) is not None:
+    # One exchange's symbol may be named apart from that of the others.
+    if (alias := db.row(_ALIAS, {"names": [raw, without_exchange(raw)], "link_id": link_id})) is not None:
         return str(alias[0])
     found = db.row(_KNOWN, {"names": candidates(raw, prefix=prefix, suffix=suffix)})
     return None if found is None else str(found[0])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from ea import api
+from ea import api, hook_view
 
 urlpatterns: list[URLPattern] = [
     path("events", api.events_view, name="ea-events"),
     path("commands", api.commands_view, name="ea-commands"),
+    path("symbols", api.symbols_view, name="ea-symbols"),
+    path("hook/<str:token>", hook_view.hook_view, name="ea-hook"),
 ]

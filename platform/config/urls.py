@@ -18,6 +18,7 @@ from rest_framework.views import APIView
 
 from accounts.api import MeView
 from config import health
+from ea.risk_api import BridgeIncidentsView
 from kernel.clock import rfc3339, wall_ms
 from trading.limits_api import limits_of_caller
 
@@ -50,7 +51,8 @@ _api: list[URLPattern | URLResolver] = [
     path("", include("trading.urls")),
     path("", include("trading.limits_urls")),
     path("", include("settlement.urls")),
-    path("", include("ea.api_urls")),
+    path("ea/", include("ea.api_urls")),
+    path("fairness/bridge", BridgeIncidentsView.as_view()),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

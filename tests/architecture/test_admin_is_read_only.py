@@ -30,6 +30,7 @@ UNTOUCHABLE = {
     *("realtime.event", "realtime.eventcounter"),
     *("ea.event", "ea.eaorder", "ea.transition", "ea.latency", "ea.tradingswitch", "ea.risklimits", "ea.riskstop"),
     "ea.resulttally",
+    "ea.hook",
 }
 FORBIDDEN_FIELD = re.compile(
     r"(^|_)(price|bid|ask|tick|seq|watermark|candidate|result|outcome|profit|payout_percent|balance|stake$|latency"
@@ -109,6 +110,7 @@ def test_actions_of_pages_are_known(request_of_superuser: Any) -> None:
         "trading.order": {"dispute"},
         "trading.dispute": {"close"},
         "ea.tradingswitch": {"set_state"},
+        "ea.hook": {"revoke"},
     }
 
     for model, model_admin in ALL:

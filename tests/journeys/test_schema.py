@@ -33,6 +33,8 @@ from accounts.services import token_create
 from config.wsgi import application
 from quotes.admission import heartbeats_record
 from quotes.seals import seals_make
+from tests.ea.alerts import hooked
+from tests.ea.bridge import installation
 from tests.market import Market, Trader, db_now_ms, market_open, settle_due, trader_open
 
 pytestmark = pytest.mark.django_db
@@ -89,7 +91,10 @@ def world(settings: Any) -> Iterator[World]:
     assert seals_make(now_ms=db_now_ms()) > 0
     spare, _ = token_create(user_id=trader.user.id, scopes=["read"], now_ms=db_now_ms())
     _, secret = token_create(user_id=trader.user.id, scopes=["read", "trade", "tokens", "withdraw"], now_ms=db_now_ms())
+    hook = hooked(installation(trader))
     known = {
+        "link_id": str(hook.one.link.pk),
+        "hook_id": hook.hook.pk,
         "code": market.code,
         "order_id": str(settled.id),
         "wallet_id": str(trader.wallets["demo"]),

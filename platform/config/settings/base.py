@@ -244,6 +244,8 @@ RATE_LIMITS = {
     "writes": (10, 1, 20),
     "reads": (50, 1, 100),
     "ea": (50, 1, 200),
+    # Alerts of one hook of TradingView.
+    "ea_hook": (10, 1, 30),
     # Each counts up to 50,000 orders.
     "statistics": (2, 1, 10),
     "log_in": (10, 60, 10),

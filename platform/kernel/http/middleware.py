@@ -71,7 +71,9 @@ class ProblemMiddleware:
             return problem_response(problem, request)
         if isinstance(error, SuspiciousOperation) or not request.path.startswith(_PROBLEM_PATHS):
             return None
-        log.exception("request_failed", path=request.path, exc_info=error)
+        # Some addresses carry a secret; which view it was is what helps.
+        route = request.resolver_match.route if request.resolver_match else request.path
+        log.exception("request_failed", path=route, exc_info=error)
         return problem_response(
             Problem("internal", status=500, title="Something went wrong on our side; it was recorded."),
             request,

@@ -1,0 +1,149 @@
+"""REST: hooks of TradingView, for the owner of an installation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import errors
+from accounts.api import CallerView, StrictSerializer
+from accounts.domain import LEDGERS, network_parsed
+from accounts.factors import fresh_factor_require
+from ea.hooks import NETWORKS_MAX, HookRow, hook_create, hook_revoke, hooks_of
+from ea.models import Link
+from kernel.clock import optional_rfc3339, rfc3339, wall_ms
+from kernel.errors import Problem, not_found
+from kernel.http.pages import known_query
+
+_ID_MAX = 2**63 - 1
+
+
+class HookSerializer(serializers.Serializer[Any]):
+    """A hook, without its address and secret."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+    ledgers = serializers.ListField(child=serializers.ChoiceField(LEDGERS))
+    networks = serializers.ListField(child=serializers.CharField())
+    has_secret = serializers.BooleanField()
+    made_at = serializers.CharField()
+    revoked_at = serializers.CharField(allow_null=True)
+    in_force = serializers.BooleanField()
+    last_used_at = serializers.CharField(allow_null=True)
+
+
+class HookListSerializer(serializers.Serializer[Any]):
+    """The hooks of an installation, revoked ones included, newest first."""
+
+    items = HookSerializer(many=True)
+
+
+class NewHookSerializer(HookSerializer):
+    """A hook with its address and its secret, which are shown this once."""
+
+    url = serializers.CharField()
+    secret = serializers.CharField(allow_null=True)
+
+
+class HookRequestSerializer(StrictSerializer):
+    """What a new hook may do."""
+
+    name = serializers.CharField(max_length=40, required=False, default="", allow_blank=True)
+    ledgers = serializers.ListField(
+        child=serializers.ChoiceField(LEDGERS), allow_empty=False, required=False, default=lambda: ["demo"]
+    )
+    networks = serializers.ListField(
+        child=serializers.CharField(max_length=49), required=False, default=list, max_length=NETWORKS_MAX
+    )
+    with_secret = serializers.BooleanField(required=False, default=False)
+
+    def validate_networks(self, networks: list[str]) -> list[str]:
+        """Refuse what is neither an address nor a network."""
+        for text in networks:
+            try:
+                network_parsed(text)
+            except ValueError as error:
+                raise serializers.ValidationError(f"{text} is neither an address nor a CIDR network") from error
+        return networks
+
+
+class HooksView(CallerView):
+    """The hooks of an installation of the caller."""
+
+    scopes = {"POST": "tokens"}
+
+    @extend_schema(operation_id="ea_hooks_list", responses=HookListSerializer)
+    def get(self, request: Request, link_id: int) -> Response:
+        """List the hooks, newest first."""
+        known_query(request.query_params)
+        link = _own_link(self, link_id)
+        return Response({"items": [_document(row) for row in hooks_of(link.pk)]})
+
+    @extend_schema(operation_id="ea_hooks_create", request=HookRequestSerializer, responses={201: NewHookSerializer})
+    def post(self, request: Request, link_id: int) -> Response:
+        """Create a hook; its address and its secret are in this answer and nowhere else."""
+        link = _own_link(self, link_id)
+        asked = HookRequestSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        terms = asked.validated_data
+        self._no_more_than_own(request, terms["ledgers"])
+        try:
+            hook, token, secret = hook_create(link_id=link.pk, now_ms=wall_ms(), **terms)
+        except ValueError as error:
+            raise Problem("ea.hook.refused", status=422, title="The hook cannot be made.", detail=str(error)) from error
+        (row,) = (row for row in hooks_of(link.pk) if row.kid == hook.pk)
+        url = request.build_absolute_uri(f"/ea/v1/hook/{token}")
+        return Response(_document(row) | {"url": url, "secret": secret}, status=201)
+
+    def _no_more_than_own(self, request: Request, ledgers: list[str]) -> None:
+        """Refuse a hook that could do more than the caller who asks for it."""
+        self.caller.require_scope("trade")
+        if self.caller.ledgers is not None and not self.caller.ledgers.issuperset(ledgers):
+            raise errors.ledger_forbidden()
+        if self.caller.capped:
+            raise errors.token_capped()
+        if "real" in ledgers:
+            fresh_factor_require(request._request, self.caller)
+
+
+class HookView(CallerView):
+    """One hook of an installation of the caller."""
+
+    scopes = {"DELETE": "tokens"}
+
+    @extend_schema(operation_id="ea_hooks_revoke", responses={204: None})
+    def delete(self, request: Request, link_id: int, hook_id: str) -> Response:
+        """Revoke a hook for ever, at once; revoking it again changes nothing."""
+        link = _own_link(self, link_id)
+        if not hook_revoke(link_id=link.pk, kid=hook_id, now_ms=wall_ms()):
+            raise not_found()
+        return Response(status=204)
+
+
+def _own_link(view: CallerView, link_id: int) -> Link:
+    """Return an installation of the caller.
+
+    :raises Problem: ``not_found`` for what is somebody else's, too
+    """
+    link = Link.objects.filter(pk=link_id, user_id=view.caller.user_id).first() if link_id <= _ID_MAX else None
+    if link is None:
+        raise not_found()
+    return link
+
+
+def _document(row: HookRow) -> dict[str, Any]:
+    return {
+        "id": row.kid,
+        "name": row.name,
+        "ledgers": row.ledgers,
+        "networks": row.networks,
+        "has_secret": row.has_secret,
+        "made_at": rfc3339(row.made_at_ms),
+        "revoked_at": optional_rfc3339(row.revoked_at_ms),
+        "in_force": row.revoked_at_ms is None,
+        "last_used_at": optional_rfc3339(row.last_used_at_ms),
+    }
