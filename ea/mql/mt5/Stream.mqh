@@ -14,6 +14,7 @@
 #define GREETING_WAIT_MS   5000
 #define HEARTBEAT_S        5
 #define HEARTBEATS_MISSED  3
+#define LINK_STEADY_MS     10000    // a link that was up for so long was a good one
 
 enum LINK_STATE
   {
@@ -36,6 +37,7 @@ long   g_link_beat_ms = 0;          // when our last heartbeat left
 long   g_link_beat_us = 0;          // the same in us; 0 = it was answered
 int    g_link_heartbeat_s = HEARTBEAT_S;
 long   g_links = 0;                 // how often the link was up
+int    g_link_backoff_ms = BACKOFF_FIRST_MS;
 
 string LinkName()
   {
@@ -61,9 +63,13 @@ void LinkDrop(const string why, const int wait_ms)
    PrintFormat("link down: %s; %d wait, again in %d ms", why, PendingCount(), wait_ms);
   }
 
+// Come back soon after a link that has lasted, else ever later: another terminal with this key may be ending ours
+// each time that it comes back itself.
 void LinkLost(const string why)
   {
-   LinkDrop(why, BackoffNextMs());
+   if(g_link == LINK_UP && MonotonicMs() - g_link_since_ms >= LINK_STEADY_MS)
+      g_link_backoff_ms = BACKOFF_FIRST_MS;
+   LinkDrop(why, BackoffFrom(g_link_backoff_ms));
   }
 
 // Send one payload in the framing of the link.
@@ -165,7 +171,7 @@ bool LinkGreet(const string frame)
    if(for_good)
       AlertOnce("the server refuses this expert (" + code + ")");
    int retry_ms = (int)MathMax(0, MathMin(60000, JsonLong(frame, "retry_after_ms", 0)));
-   LinkDrop("refused: " + code, for_good ? BACKOFF_REFUSED_MS : retry_ms + BackoffNextMs());
+   LinkDrop("refused: " + code, for_good ? BACKOFF_REFUSED_MS : retry_ms + BackoffFrom(g_link_backoff_ms));
    return false;
   }
 
