@@ -38,6 +38,7 @@ long   g_link_beat_us = 0;          // the same in us; 0 = it was answered
 int    g_link_heartbeat_s = HEARTBEAT_S;
 long   g_links = 0;                 // how often the link was up
 int    g_link_backoff_ms = BACKOFF_FIRST_MS;
+int    g_link_beats_wanted = 0;     // answers to heartbeats that must come before signals go on
 
 string LinkName()
   {
@@ -146,6 +147,8 @@ void LinkWelcome(const string frame)
    g_alerted = "";
    g_link_beat_ms = MonotonicMs() - g_link_heartbeat_s * 1000;
    g_link_beat_us = 0;
+   // The server reckons with our clock: it is measured first.
+   g_link_beats_wanted = 1;
    PrintFormat("link up: %s, session %s, %d wait", LinkName(), JsonGet(frame, "session"), PendingCount());
   }
 
@@ -187,6 +190,7 @@ bool LinkTake(const string frame)
         {
          ClockMeasured(g_link_beat_us, server_ms);
          g_link_beat_us = 0;
+         g_link_beats_wanted = (int)MathMax(0, g_link_beats_wanted - 1);
          g_backoff_ms = BACKOFF_FIRST_MS;
         }
       return true;
@@ -222,6 +226,13 @@ bool LinkSendPending()
 bool LinkTalk()
   {
    NowMs();
+   if(g_clock_stepped)
+     {
+      // One that is held up looks like one of a clock that was set back: the server believes the second.
+      g_link_beats_wanted = 2;
+      g_link_beat_us = 0;
+      g_clock_stepped = false;
+     }
    // Answers first: the server may wait for one before it takes the next signal.
    while(ArraySize(g_answers) > 0)
      {
@@ -232,10 +243,10 @@ bool LinkTalk()
         }
       AnswerRemoveFirst();
      }
-   if(!LinkSendPending())
+   if(g_link_beats_wanted == 0 && !LinkSendPending())
       return false;
-   bool due = MonotonicMs() - g_link_beat_ms >= g_link_heartbeat_s * 1000 || g_clock_stepped;
-   g_clock_stepped = false;
+   bool due = MonotonicMs() - g_link_beat_ms >= g_link_heartbeat_s * 1000
+              || (g_link_beats_wanted > 0 && g_link_beat_us == 0);
    if(!due || LinkHeartbeat())
       return true;
    LinkLost("send error " + IntegerToString(GetLastError()));
