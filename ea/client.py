@@ -104,6 +104,22 @@ class Spool:
         self.waiting[event_id] = payload
         self._seqs[event_id] = seq
 
+    def hello(self, nonce: str) -> Frame:
+        """Return the members of the answer to a server's challenge."""
+        return {
+            "type": "hello",
+            "v": 1,
+            "kid": self.credentials.kid,
+            "sid": self.sid,
+            "build": "python",
+            "terminal": f"sample {os.name}",
+            "acct": self.credentials.account,
+            "server": self.credentials.server,
+            "last_seq": self.last_seq,
+            "first_seq": self.first_seq,
+            "nonce": nonce,
+        }
+
     @property
     def first_seq(self) -> int:
         """The number of the oldest event that is still here, or the one that comes next."""
@@ -260,20 +276,7 @@ class Client:
 
     def hello(self, **changes: Any) -> Frame:
         """Answer the server's challenge, send again what is in the spool, and return the welcome or the refusal."""
-        challenge = self.next("challenge")
-        members: Frame = {
-            "type": "hello",
-            "v": 1,
-            "kid": self.spool.credentials.kid,
-            "sid": self.spool.sid,
-            "build": "python",
-            "terminal": f"sample {os.name}",
-            "acct": self.spool.credentials.account,
-            "server": self.spool.credentials.server,
-            "last_seq": self.spool.last_seq,
-            "first_seq": self.spool.first_seq,
-            "nonce": challenge["nonce"],
-        }
+        members = self.spool.hello(self.next("challenge")["nonce"])
         if self.after is not None:
             members["after"] = self.after
         self.link.send(self.spool.credentials.signed(members | changes))

@@ -48,7 +48,7 @@ class Platform:
         # Directories of one user alone would shut out PostgreSQL, which runs as another one when we are root.
         self.folder.chmod(0o711)
         self.port = free_port()
-        self.ea_port = _free_pair()
+        self.ea_port = free_pair()
         self._servers = embedded.start(self.folder, options={} if durable else {"fsync": "off"})
         inherited = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
         ports = {"PORT": str(self.port), "EA_PORT": str(self.ea_port)}
@@ -73,6 +73,15 @@ class Platform:
     def database_socket(self) -> str:
         """Return the path of PostgreSQL's socket."""
         return str(layout.find(self.folder).sockets / f".s.PGSQL.{layout.PORT}")
+
+    @property
+    def database_folder(self) -> Path:
+        """Return where PostgreSQL keeps its data."""
+        return layout.find(self.folder).postgres
+
+    def superuser_url(self) -> str:
+        """Return the address of the database as its superuser."""
+        return self.environ["DATABASE_OWNER_URL"].replace("//fairstrike_owner@", "//postgres@")
 
     @property
     def redis_url(self) -> str:
@@ -177,10 +186,15 @@ class Platform:
         pid = self._servers.pids[name]
         os.kill(pid, number)
         until_s = time.monotonic() + END_LIMIT_S
-        while Path(f"/proc/{pid}/stat").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]:
+        while self.server_running(name):
             if time.monotonic() > until_s:
                 raise FaultsError(f"{name} does not end")
             time.sleep(0.02)
+
+    def server_running(self, name: str) -> bool:
+        """Whether a server, ``postgres`` or ``redis``, was started and has not ended."""
+        status = Path(f"/proc/{self._servers.pids[name]}/stat")
+        return status.exists() and "Z" not in status.read_text().split()[2]
 
     def servers_revive(self) -> None:
         """Start the servers again that have ended."""
@@ -203,7 +217,7 @@ class Platform:
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
-def _free_pair() -> int:
+def free_pair() -> int:
     """Return a port that is free with the next one."""
     while True:
         port = free_port()

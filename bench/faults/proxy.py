@@ -59,6 +59,16 @@ class Proxy:
                 while self._links:
                     await asyncio.sleep(0.001)
 
+    @property
+    def links(self) -> int:
+        """How many connections are passed on now."""
+        return len(self._links)
+
+    @property
+    def replied(self) -> int:
+        """How many bytes of replies the connection that has had most of them was passed."""
+        return max((link.replied for link in tuple(self._links)), default=0)
+
     def cut(self) -> None:
         """Cut all connections; any thread may ask for it."""
         if self._loop is not None:
@@ -94,7 +104,7 @@ class _Link:
         self._client = client
         self._server = server
         self._commit_asked = False
-        self._replied = 0
+        self.replied = 0
 
     def cut(self) -> None:
         """Abort both sides, as a pulled cable does."""
@@ -136,8 +146,8 @@ class _Link:
                 continue
             if spoiling.reply_bytes_s:
                 await asyncio.sleep(len(data) / spoiling.reply_bytes_s)
-            left = None if spoiling.cut_after_bytes is None else max(0, spoiling.cut_after_bytes - self._replied)
-            self._replied += len(data)
+            left = None if spoiling.cut_after_bytes is None else max(0, spoiling.cut_after_bytes - self.replied)
+            self.replied += len(data)
             await self._write(self._client, data[:left])
             if left is not None and len(data) >= left:
                 return

@@ -15,7 +15,9 @@ import psycopg
 import redis
 
 from bench.faults import books
+from bench.faults.bridge import disks_full, terminals_storm
 from bench.faults.processes import FaultsError
+from bench.faults.signals import signals
 from bench.faults.world import RECOVERY_LIMIT_S, WORKERS, World
 from kernel import db
 from kernel.clock import wall_ms
@@ -44,12 +46,13 @@ def _again(world: World, since_s: float) -> int:
 
 
 def _parts_again(world: World, since_s: float) -> Figures:
-    """Wait as :func:`_again` does, and tell what came back when."""
+    """Wait as :func:`_again` does, for signals of terminals too, and tell what came back when."""
     since_ms, parts = wall_ms(), dict[str, int]()
     checks: dict[str, Callable[[], bool]] = {
         "ticks, ms": lambda: books.ticked_after(since_ms),
         "settlement, ms": lambda: world.settled(since_ms),
         "orders, ms": lambda: world.traffic.accepted_after(since_s),
+        "signals, ms": lambda: books.signals_moved(since_ms, logged=True),
     }
 
     def all_back() -> bool:
@@ -158,11 +161,15 @@ def redis_fails(world: World) -> Figures:
 
 
 def database_restarts(world: World) -> Figures:
-    """PostgreSQL stopped at once under load, and started again."""
-    died_s = time.monotonic()
-    world.platform.server_end("postgres", signal.SIGQUIT)
-    world.platform.servers_revive()
-    parts = _parts_again(world, died_s)
+    """PostgreSQL stopped at once under load, signals of terminals among it, and started again."""
+    with signals(world) as check:
+        world.wait(lambda: books.signals_moved(wall_ms() - 500, logged=True), RECOVERY_LIMIT_S, "no signal is logged")
+        died_s = time.monotonic()
+        world.platform.server_end("postgres", signal.SIGQUIT)
+        world.platform.servers_revive()
+        parts = _parts_again(world, died_s)
+        if problems := check():
+            raise FaultsError("; ".join(problems))
     return {"recovery, ms": max(parts.values())} | parts
 
 
@@ -378,4 +385,6 @@ SCENARIOS: tuple[Scenario, ...] = (
     ("F-08", "the database cannot be reached for a while", database_away),
     ("F-12", "wall clocks jump by an hour, and run fast", clocks_jump),
     ("F-14", "a source is connected and silent", feed_half_open),
+    ("F-20", "500 terminals lose their links and knock at once", terminals_storm),
+    ("F-22", "the disk of the signals' log is full, then that of the WAL", disks_full),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -96,9 +96,9 @@ def signals(world: World) -> Iterator[Check]:
 
     def check() -> list[str]:
         problems = [] if terminal.stop() else ["signals were not acknowledged"]
-        ids = {"ids": [UUID(event_id) for event_id in terminal.acknowledged]}
-        world.wait(lambda: _counts(ids)[1] == 0, DECIDED_LIMIT_S, "signals are not decided")
-        logged, _, placed, noted = _counts(ids)
+        ids = terminal.acknowledged
+        world.wait(lambda: signals_counted(ids)[1] == 0, DECIDED_LIMIT_S, "signals are not decided")
+        logged, _, placed, noted = signals_counted(ids)
         if logged != len(terminal.acknowledged) or not logged:
             problems.append(f"{len(terminal.acknowledged)} signals were acknowledged, {logged} are logged")
         if placed != noted:
@@ -112,7 +112,8 @@ def signals(world: World) -> Iterator[Check]:
         key_revoke(kid=key.kid, now_ms=wall_ms())
 
 
-def _counts(ids: dict[str, list[UUID]]) -> tuple[int, int, int, int]:
-    found = db.row(_FOUND, ids)
+def signals_counted(event_ids: Collection[str]) -> tuple[int, int, int, int]:
+    """Return how many of some signals are logged, wait to be decided, became orders, and have theirs noted."""
+    found = db.row(_FOUND, {"ids": [UUID(event_id) for event_id in event_ids]})
     assert found is not None
     return found

@@ -37,7 +37,7 @@ _Known = tuple[dict[str, LiveKey], int, int]
 
 
 class Hub:
-    """What connections share; lives on the event loop's thread and reads the database on one of its own."""
+    """What connections share; lives on the event loop's thread, reads and writes the database on threads of its own."""
 
     def __init__(self) -> None:
         self.inbox = Inbox()
@@ -47,6 +47,8 @@ class Hub:
         self._keys: dict[str, LiveKey] = {}
         self._alerted: dict[tuple[str, str], float] = {}
         self._reader = ThreadPoolExecutor(1, "ea-reader")
+        # Who comes in is not kept waiting by what is put on record of those who came before.
+        self._writer = ThreadPoolExecutor(1, "ea-writer")
         self._news: News | None = None
         self._sweeping: asyncio.Task[None] | None = None
 
@@ -68,8 +70,9 @@ class Hub:
         if self._news is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._news.stop)
         self.inbox.end()
-        self._reader.submit(connection.close)
-        self._reader.shutdown()
+        for thread in (self._reader, self._writer):
+            thread.submit(connection.close)
+            thread.shutdown()
 
     # --- connections --------------------------------------------------------------------------------
 
@@ -119,9 +122,14 @@ class Hub:
 
     def key_ask(self, session: Session, hello: Hello, payload: bytes) -> None:
         """Read what there is to know of the key that a client shows, and let its session go on."""
-        asked = asyncio.get_running_loop().run_in_executor(
-            self._reader, lambda: db.with_fresh_connection(lambda: _read(hello))
-        )
+
+        def read() -> _Known:
+            # Whoever has given up meanwhile will come again: what nobody waits for must not hold up the others.
+            if session.stage is not Stage.ASKING:
+                return {}, 0, 0
+            return db.with_fresh_connection(lambda: _read(hello))
+
+        asked = asyncio.get_running_loop().run_in_executor(self._reader, read)
         asked.add_done_callback(lambda done: self._read(session, hello, payload, done))
 
     def _read(self, session: Session, hello: Hello, payload: bytes, done: asyncio.Future[_Known]) -> None:
@@ -194,7 +202,7 @@ class Hub:
                     session.say(ServerHeartbeat(seq=0, t_ms=now_ms, server_ms=now_ms))
 
     def _in_background(self, work: Callable[[], None]) -> None:
-        done = self._reader.submit(lambda: db.with_fresh_connection(work))
+        done = self._writer.submit(lambda: db.with_fresh_connection(work))
         done.add_done_callback(lambda future: _tell_failure(future.exception()))
 
 

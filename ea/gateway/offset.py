@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import deque
 
 _SAMPLES = 8
+# Clocks that count seconds differ from themselves by less.
+_SET_MS = 2_000
 
 
 class Offset:
-    """The best of the last heartbeats: the one with the shortest way there and back."""
+    """The best of the last heartbeats, since the client's clock was set: that with the shortest way there and back."""
 
     def __init__(self) -> None:
         self._samples = deque[tuple[int, int]](maxlen=_SAMPLES)
@@ -23,7 +25,21 @@ class Offset:
         """
         way_us = rtt_us or 0
         offset_ms = (recv_us - way_us // 2) // 1_000 - client_ms
+        if self._was_set(offset_ms):
+            self._samples.clear()
         # Without a measure the sample counts less than any with one.
         self._samples.append((way_us or 10**9, offset_ms))
         best, self.ms = min(self._samples)
         self.rtt_us = 0 if best == 10**9 else best
+
+    def _was_set(self, offset_ms: int) -> bool:
+        """Whether the client's clock was set since the samples were taken.
+
+        Set ahead, it is seen at once: nothing arrives before it was sent. A heartbeat that was held up looks like one
+        of a clock that was set back, so that takes a second one that agrees with it.
+        """
+        if not self._samples:
+            return False
+        _, last_ms = self._samples[-1]
+        behind = min(offset_ms, last_ms) > self.ms + _SET_MS and abs(offset_ms - last_ms) <= _SET_MS
+        return behind or offset_ms < self.ms - _SET_MS

@@ -9,9 +9,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event as Stop
+from threading import Thread
 from typing import Any
 
-from django.db import connections
+from django.db import connection, connections
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -19,7 +21,7 @@ from ea.client import Client, Credentials, Spool, TcpLink
 from ea.executor import orders_execute
 from ea.models import EaOrder, Key, Link
 from ea.services import key_create, link_ensure
-from tests.market import Trader, db_now_ms, trader_open
+from tests.market import Market, Trader, db_now_ms, market_open, trader_open
 from tests.quotes.running import ROOT, environment
 from tests.support import eventually
 
@@ -39,6 +41,7 @@ class Installation:
     trader: Trader
     link: Link
     key: Key
+    secret: str
     credentials: Credentials
 
     def spool(self) -> Spool:
@@ -56,7 +59,8 @@ def installation(trader: Trader | None = None, *, account: str = ACCOUNT, **term
 def with_key(trader: Trader, link: Link, **terms: Any) -> Installation:
     """Make a key of an installation."""
     key, secret = key_create(link_id=link.pk, now_ms=db_now_ms(), **terms)
-    return Installation(trader, link, key, Credentials(key.kid, secret, account=link.account, server=link.server))
+    credentials = Credentials(key.kid, secret, account=link.account, server=link.server)
+    return Installation(trader, link, key, secret, credentials)
 
 
 class WebSocketLink:
@@ -165,6 +169,25 @@ def decided(event_id: str, *states: str, within_s: float = 15) -> EaOrder:
     order = eventually(found, within_s=within_s)
     assert order is not None
     return order
+
+
+@contextmanager
+def market_heard() -> Iterator[Market]:
+    """Open a market that is heard from however long processes take to start: nothing is refused as stale."""
+    market, stopping = market_open(max_tick_age_ms=60_000), Stop()
+
+    def beat() -> None:
+        while not stopping.wait(0.5):
+            market.heartbeat()
+        connection.close()
+
+    thread = Thread(target=beat)
+    thread.start()
+    try:
+        yield market
+    finally:
+        stopping.set()
+        thread.join()
 
 
 def connections_drop() -> None:

@@ -159,3 +159,22 @@ class TestOffsets:
         for _ in range(8):
             offset.heard(recv_us=20_000_000, client_ms=15_000, rtt_us=1_000)
         assert offset.ms == 4_999
+
+    @pytest.mark.parametrize(("set_ms", "beats"), [(30_000, 1), (-30_000, 2), (3_600_000, 1), (-3_600_000, 2)])
+    def test_a_clock_that_was_set_is_another_clock(self, set_ms: int, beats: int) -> None:
+        """ea 6.6: what was measured before a clock was set said nothing of it any more, and decided for 40 s."""
+        offset = Offset()
+        for second in range(8):
+            offset.heard(recv_us=second * 1_000_000, client_ms=second * 1_000, rtt_us=100)
+        for second in range(8, 8 + beats):
+            assert offset.ms == 0
+            offset.heard(recv_us=second * 1_000_000, client_ms=second * 1_000 + set_ms, rtt_us=900)
+        assert offset.ms == -set_ms
+
+    def test_a_heartbeat_that_was_held_up_sets_no_clock(self) -> None:
+        """F-20: signals that waited in a line with it must not seem fresh."""
+        offset = Offset()
+        offset.heard(recv_us=10_000_000, client_ms=10_000, rtt_us=100)
+        for client_ms in (15_000, 20_000):
+            offset.heard(recv_us=30_000_000, client_ms=client_ms, rtt_us=100)
+        assert offset.ms == 0

@@ -5,18 +5,15 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Event as Event_
-from threading import Thread
 
 import pytest
-from django.db import connection
 
 from ea.client import Spool
 from ea.models import EaOrder, Event
 from kernel.failpoints import FAILPOINTS
 from tests.books import violations
-from tests.ea.bridge import OPEN, Running, executor_running, gateway_running, installation
-from tests.market import Market, market_open
+from tests.ea.bridge import OPEN, Running, executor_running, gateway_running, installation, market_heard
+from tests.market import Market
 from tests.support import eventually
 from trading.models import Order
 
@@ -30,19 +27,8 @@ VALID = OPEN | {"valid_ms": 60_000}
 
 @pytest.fixture
 def market() -> Iterator[Market]:
-    """A market that is heard from however long processes take to start: nothing is refused as stale."""
-    market, stopping = market_open(max_tick_age_ms=60_000), Event_()
-
-    def beat() -> None:
-        while not stopping.wait(0.5):
-            market.heartbeat()
-        connection.close()
-
-    thread = Thread(target=beat)
-    thread.start()
-    yield market
-    stopping.set()
-    thread.join()
+    with market_heard() as market:
+        yield market
 
 
 def sent_until_acknowledged(market: Market, gateway: Running, spool: Spool, acked: list[str]) -> bool:

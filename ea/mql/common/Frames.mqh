@@ -20,11 +20,16 @@ string g_answers[];                 // frames of ours, other than signals, that 
 string g_alerted = "";
 
 // The next waiting time: doubled at each call, with jitter, so that many terminals do not come back at once.
+int BackoffFrom(int &backoff_ms)
+  {
+   int half = backoff_ms / 2, wait = half + MathRand() % (half + 1);
+   backoff_ms = (int)MathMin(backoff_ms * 2, BACKOFF_LAST_MS);
+   return wait;
+  }
+
 int BackoffNextMs()
   {
-   int half = g_backoff_ms / 2, wait = half + MathRand() % (half + 1);
-   g_backoff_ms = (int)MathMin(g_backoff_ms * 2, BACKOFF_LAST_MS);
-   return wait;
+   return BackoffFrom(g_backoff_ms);
   }
 
 // Send nothing for a while.

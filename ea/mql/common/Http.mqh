@@ -171,6 +171,18 @@ void HttpAsk()
 void HttpPump()
   {
    AgeOut();
+   NowMs();
+   if(g_clock_stepped)
+     {
+      g_clock_stepped = false;
+      g_offset_known = false;
+      g_http_ask_ms = 0;
+     }
+   // The server reckons with our clock: it is measured before a signal is judged by it.
+   if(!g_offset_known)
+      HttpAsk();
+   if(!g_offset_known)
+      return;
    HttpAnswer();
    HttpSend();
    HttpAsk();

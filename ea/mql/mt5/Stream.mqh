@@ -14,6 +14,7 @@
 #define GREETING_WAIT_MS   5000
 #define HEARTBEAT_S        5
 #define HEARTBEATS_MISSED  3
+#define LINK_STEADY_MS     10000    // a link that was up for so long was a good one
 
 enum LINK_STATE
   {
@@ -36,6 +37,8 @@ long   g_link_beat_ms = 0;          // when our last heartbeat left
 long   g_link_beat_us = 0;          // the same in us; 0 = it was answered
 int    g_link_heartbeat_s = HEARTBEAT_S;
 long   g_links = 0;                 // how often the link was up
+int    g_link_backoff_ms = BACKOFF_FIRST_MS;
+int    g_link_beats_wanted = 0;     // answers to heartbeats that must come before signals go on
 
 string LinkName()
   {
@@ -61,9 +64,13 @@ void LinkDrop(const string why, const int wait_ms)
    PrintFormat("link down: %s; %d wait, again in %d ms", why, PendingCount(), wait_ms);
   }
 
+// Come back soon after a link that has lasted, else ever later: another terminal with this key may be ending ours
+// each time that it comes back itself.
 void LinkLost(const string why)
   {
-   LinkDrop(why, BackoffNextMs());
+   if(g_link == LINK_UP && MonotonicMs() - g_link_since_ms >= LINK_STEADY_MS)
+      g_link_backoff_ms = BACKOFF_FIRST_MS;
+   LinkDrop(why, BackoffFrom(g_link_backoff_ms));
   }
 
 // Send one payload in the framing of the link.
@@ -140,6 +147,8 @@ void LinkWelcome(const string frame)
    g_alerted = "";
    g_link_beat_ms = MonotonicMs() - g_link_heartbeat_s * 1000;
    g_link_beat_us = 0;
+   // The server reckons with our clock: it is measured first.
+   g_link_beats_wanted = 1;
    PrintFormat("link up: %s, session %s, %d wait", LinkName(), JsonGet(frame, "session"), PendingCount());
   }
 
@@ -165,7 +174,7 @@ bool LinkGreet(const string frame)
    if(for_good)
       AlertOnce("the server refuses this expert (" + code + ")");
    int retry_ms = (int)MathMax(0, MathMin(60000, JsonLong(frame, "retry_after_ms", 0)));
-   LinkDrop("refused: " + code, for_good ? BACKOFF_REFUSED_MS : retry_ms + BackoffNextMs());
+   LinkDrop("refused: " + code, for_good ? BACKOFF_REFUSED_MS : retry_ms + BackoffFrom(g_link_backoff_ms));
    return false;
   }
 
@@ -181,6 +190,7 @@ bool LinkTake(const string frame)
         {
          ClockMeasured(g_link_beat_us, server_ms);
          g_link_beat_us = 0;
+         g_link_beats_wanted = (int)MathMax(0, g_link_beats_wanted - 1);
          g_backoff_ms = BACKOFF_FIRST_MS;
         }
       return true;
@@ -216,6 +226,13 @@ bool LinkSendPending()
 bool LinkTalk()
   {
    NowMs();
+   if(g_clock_stepped)
+     {
+      // One that is held up looks like one of a clock that was set back: the server believes the second.
+      g_link_beats_wanted = 2;
+      g_link_beat_us = 0;
+      g_clock_stepped = false;
+     }
    // Answers first: the server may wait for one before it takes the next signal.
    while(ArraySize(g_answers) > 0)
      {
@@ -226,10 +243,10 @@ bool LinkTalk()
         }
       AnswerRemoveFirst();
      }
-   if(!LinkSendPending())
+   if(g_link_beats_wanted == 0 && !LinkSendPending())
       return false;
-   bool due = MonotonicMs() - g_link_beat_ms >= g_link_heartbeat_s * 1000 || g_clock_stepped;
-   g_clock_stepped = false;
+   bool due = MonotonicMs() - g_link_beat_ms >= g_link_heartbeat_s * 1000
+              || (g_link_beats_wanted > 0 && g_link_beat_us == 0);
    if(!due || LinkHeartbeat())
       return true;
    LinkLost("send error " + IntegerToString(GetLastError()));

@@ -68,8 +68,8 @@ def desk(server: Server, tmp_path: Path, terminals: list[Terminal]) -> Callable[
 def chart(tmp_path: Path, terminals: list[Terminal]) -> Callable[..., Chart]:
     """Make charts whose expert speaks with any server of the wire: ``chart("signal", "tcp", endpoint)``."""
 
-    def make(expert: str, transport: str, endpoint: Endpoint, **inputs: object) -> Chart:
-        chart = Chart(expert_built(PATHS[expert]), tmp_path / "terminal", endpoint, transport, inputs, terminals)
+    def make(expert: str, transport: str, endpoint: Endpoint, *, folder: str = "terminal", **inputs: object) -> Chart:
+        chart = Chart(expert_built(PATHS[expert]), tmp_path / folder, endpoint, transport, inputs, terminals)
         chart.start()
         return chart
 

@@ -198,17 +198,18 @@ def test_a_server_that_restarts(desk: MakeDesk, server: Server, transport: str) 
 @pytest.mark.parametrize("transport", STREAMS)
 def test_half_a_second_of_silence_is_no_reason_to_leave(desk: MakeDesk, server: Server, transport: str) -> None:
     at = desk("signal", transport)
-    eventually(lambda: server.links == 1, within_s=5)
+    at.deals(1)
+    at.delivered(1)
 
     server.faults.silent = True
     at.deals(2)
-    eventually(lambda: len(at.book.events) == 2, within_s=5)
+    eventually(lambda: len(at.book.events) == 3, within_s=5)
     at.terminal.do("sleep ms=500")
     server.faults.silent = False
     # The acknowledgements were never said: a command makes the expert send again.
     server.say({"type": "command", "cmd": "resync"})
 
-    at.clean(2)
+    at.clean(3)
     assert server.links == 1
 
 
