@@ -78,7 +78,6 @@ class _Denial:
     """An event that becomes no order, not written yet."""
 
     due: Due
-    signal: Signal | None
     denied: Denied
     course: Course
 
@@ -139,13 +138,13 @@ class _Turn:
         """
         if due.link_id in self._busy:
             return
+        course = Course(recv_us=due.recv_us, log_us=due.log_us, offset_ms=due.offset_ms, rtt_us=due.rtt_us)
         with self._alone(due):
-            decided = self._decided(due)
-            if isinstance(decided, _Denial):
-                self._denials.append(decided)
-                return
-            self.denials_write()
-            self._order(due, *decided)
+            try:
+                self._worked_on(due, course)
+            except Denied as denied:
+                course.decided_us = _now_us()
+                self._denials.append(_Denial(due, denied, course))
 
     def denials_write(self) -> None:
         """Write the denials that wait, in one commit; when that fails, each alone."""
@@ -176,31 +175,25 @@ class _Turn:
             count("ea_orders_failed")
             log.exception("ea_order_failed", event_id=str(due.event_id))
 
-    def _decided(self, due: Due) -> _Denial | tuple[Signal, Plan | None, Course]:
-        """Decide what was received; what was submitted by somebody who is gone is decided already."""
-        course = Course(recv_us=due.recv_us, log_us=due.log_us, offset_ms=due.offset_ms, rtt_us=due.rtt_us)
-        signal = None
-        try:
-            course.signal = signal = signal_of(due)
-            if due.state != State.RECEIVED:
-                return signal, None, course
+    def _worked_on(self, due: Due, course: Course) -> None:
+        """Decide what was received, and place it; what was submitted by somebody who is gone is decided already.
+
+        :raises Denied: it becomes no order
+        """
+        course.signal = signal_of(due)
+        ticket, not_after_ms, wallet_id = due.ticket, due.not_after_ms, due.stored_wallet_id
+        plan = None
+        if due.state == State.RECEIVED:
             # By the database's clock, which told the time when the batch was read.
             now_ms = due.now_ms + round((time.monotonic() - self._read_s) * 1_000)
-            plan = planned(due, signal, now_ms=now_ms)
-        except Denied as denied:
-            course.decided_us = _now_us()
-            return _Denial(due, signal, denied, course)
-        course.decided_us = _now_us()
-        return signal, plan, course
-
-    def _order(self, due: Due, signal: Signal, plan: Plan | None, course: Course) -> None:
-        wallet_id = due.stored_wallet_id if plan is None else plan.wallet_id
+            plan = planned(due, course.signal, now_ms=now_ms)
+            course.decided_us, not_after_ms, wallet_id = _now_us(), plan.not_after_ms, plan.wallet_id
         if wallet_id in self._busy_wallets:
             self._leave(due)
             return
-        ticket, not_after_ms = due.ticket, due.not_after_ms
+        self.denials_write()
         if plan is not None:
-            ticket, not_after_ms = _submitted(due, signal, plan), plan.not_after_ms
+            ticket = _submitted(due, course.signal, plan)
         if ticket is None:
             # Somebody else was faster.
             return
@@ -233,7 +226,7 @@ def _denied(denials: Sequence[_Denial]) -> None:
             actor=ACTOR,
             code=one.denied.code,
             frame=_refused(one.due, "denied", one.denied.code),
-            fields={"symbol": one.denied.symbol, "strategy": one.signal.strategy if one.signal else None},
+            fields={"symbol": one.denied.symbol, "strategy": one.course.signal.strategy if one.course.signal else None},
         )
         for one in denials
     ]
@@ -242,9 +235,9 @@ def _denied(denials: Sequence[_Denial]) -> None:
             latency_write([(one.due.event, one.course) for one in denials])
             moved = {move.event for move in moves_write(moves)}
         for one in denials:
-            unknown = one.denied.code == "symbol.unknown" and one.due.event in moved
-            if unknown and one.signal is not None and one.signal.symbol is not None:
-                unknown_note(link_id=one.due.link_id, raw=one.signal.symbol, now_ms=one.course.decided_us // 1_000)
+            signal, unknown = one.course.signal, one.denied.code == "symbol.unknown" and one.due.event in moved
+            if unknown and signal is not None and signal.symbol is not None:
+                unknown_note(link_id=one.due.link_id, raw=signal.symbol, now_ms=one.course.decided_us // 1_000)
     for code, times in Counter(one.denied.code for one in denials).items():
         count("ea_signals_denied", times, code=code)
 

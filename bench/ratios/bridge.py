@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from subprocess import Popen
@@ -27,13 +27,13 @@ from bench.ratios.measures import (
 from bench.ratios.placement import placing
 from bench.ratios.run import Run
 from bench.ratios.servers import ROOT, Rig, free_port, running, tree_cpu_s
-from bench.ratios.stock import id_of
+from bench.ratios.stock import Stock, id_of
 from ea.services import key_create, link_ensure
 from kernel import db
 from kernel.clock import wall_ms
 
 SERVER = "Bench-Demo"
-CONNECTIONS, PER_S = 300, 3_000
+CONNECTIONS, PER_S, WARM_PER_S = 300, 3_000, 500
 # Signals that become orders: so many terminals, each with one a second.
 TRADERS = 40
 BEATING, HEARTBEATS_PER_S = 1_000, 200
@@ -44,6 +44,7 @@ _WAYS = """
 SELECT (answered_us - recv_us) / 1000.0 FROM ea_latency
 WHERE recv_us >= %(since_us)s AND submitted_us IS NOT NULL"""
 UNDECIDED = "SELECT count(*) FROM ea_order WHERE state IN ('received', 'submitted')"
+_NOTED = "SELECT count(DISTINCT kid) FROM ea_alert WHERE kind = 'address'"
 
 Keys = Sequence[dict[str, str]]
 
@@ -145,10 +146,14 @@ def decided_await(limit_s: float = DECIDED_LIMIT_S) -> None:
 
     :raises RuntimeError: some have not
     """
+    _await(lambda: count_of(UNDECIDED) == 0, "signals are not decided", limit_s)
+
+
+def _await(holds: Callable[[], bool], problem: str, limit_s: float = DECIDED_LIMIT_S) -> None:
     until_s = time.monotonic() + limit_s
-    while undecided := count_of(UNDECIDED):
+    while not holds():
         if time.monotonic() > until_s:
-            raise RuntimeError(f"{undecided} signals are not decided")
+            raise RuntimeError(problem)
         time.sleep(0.02)
 
 
@@ -159,10 +164,20 @@ def count_of(sql: str) -> int:
     return int(found[0])
 
 
+def warmed(rig: Rig, stock: Stock, served: Gateway, keys: Keys) -> None:
+    """Let some signals through, so that the planner knows that the bridge's tables are not empty."""
+    with executor(rig), experts(rig, named(keys, "warm"), **served.ports) as warming:
+        warming.prepare(per_s=WARM_PER_S, seconds=2)
+        warming.go()
+        decided_await()
+    stock.analyze()
+
+
 def rows(run: Run) -> list[Row]:
     """Measure the way to the order first: without an executor, what is logged afterwards stays undecided."""
     keys = keys_made(BEATING)
     with gateway(run.rig) as served:
+        warmed(run.rig, run.stock, served, keys[:CONNECTIONS])
         return [_way_row(run, served, keys), _heartbeats_row(run, served, keys), *_message_rows(run, served, keys)]
 
 
@@ -196,6 +211,8 @@ def _way_row(run: Run, served: Gateway, keys: Keys) -> Row:
 def _heartbeats_row(run: Run, served: Gateway, keys: Keys) -> Row:
     shares = []
     with experts(run.rig, named(keys, "beats"), **served.ports) as beating:
+        # That a key is used from an address for the first time goes on record, one key after the other.
+        _await(lambda: count_of(_NOTED) >= len(keys), "the addresses of keys are not on record")
         for _ in range(run.rounds):
             beating.prepare(per_s=HEARTBEATS_PER_S, seconds=3 * run.seconds, heartbeats=True)
             before, began_s = tree_cpu_s(served.pid), time.perf_counter()

@@ -12,13 +12,16 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.ratios.servers import Rig, tree_cpu_s
 
+if TYPE_CHECKING:
+    from bench.ratios.bridge import Gateway, Keys
+
 Document = dict[str, Any]
 DECIDED_LIMIT_S = 900.0
-# The thousand need not be exact: so much of the rate that was asked for.
+# So much of the rate that was asked for, the wait for the last acknowledgement included.
 REACHED = 0.98
 
 _STATES = """
@@ -29,7 +32,8 @@ _BATCHES = "SELECT count(DISTINCT log_us) FROM ea_event WHERE sid = 'soak'"
 _ORDERS = "SELECT count(*) FROM trading_order WHERE source = 'ea'"
 _WAITS = """
 SELECT percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY (answered_us - recv_us) / 1000.0)
-FROM ea_latency WHERE submitted_us IS NOT NULL"""
+FROM ea_latency AS way JOIN ea_event AS event ON event.id = way.event_id
+WHERE event.sid = 'soak' AND submitted_us IS NOT NULL"""
 
 
 def options_parsed(arguments: Sequence[str]) -> argparse.Namespace:
@@ -50,19 +54,26 @@ def options_parsed(arguments: Sequence[str]) -> argparse.Namespace:
 def soaked(rig: Rig, asked: argparse.Namespace) -> Document:
     """Run the load and return the report, with everything that is wrong under ``problems``."""
     # These know the platform's models, which are there only now.
-    from bench.ratios import books, bridge
+    from bench.ratios import bridge
     from bench.ratios.stock import Stock
     from ea.domain import TradingState
     from ea.services import trading_switch
     from kernel.clock import wall_ms
 
-    Stock.filled(rig.servers.urls.owner)
-    keys = bridge.named(bridge.keys_made(asked.connections), "soak")
+    stock = Stock.filled(rig.servers.urls.owner)
+    keys = bridge.keys_made(asked.connections)
     trading_switch(scope="symbol", name="P01", state=TradingState.HALTED, reason="soak", now_ms=wall_ms())
+    with bridge.gateway(rig) as served:
+        bridge.warmed(rig, stock, served, keys[: bridge.CONNECTIONS])
+        return _loaded(rig, served, keys, asked)
+
+
+def _loaded(rig: Rig, served: Gateway, keys: Keys, asked: argparse.Namespace) -> Document:
+    from bench.ratios import books, bridge
+
     with (
-        bridge.gateway(rig) as served,
         bridge.executor(rig) as executor,
-        bridge.experts(rig, keys, sockets=asked.sockets, **served.ports) as terminals,
+        bridge.experts(rig, bridge.named(keys, "soak"), sockets=asked.sockets, **served.ports) as terminals,
     ):
         every = asked.per_s // asked.orders_per_s
         terminals.prepare(per_s=asked.per_s, seconds=asked.seconds, every=every)
@@ -85,33 +96,39 @@ def soaked(rig: Rig, asked: argparse.Namespace) -> Document:
             "decided_s": round(time.monotonic() - began_s, 1),
             "faults": told["faults"],
         }
-    return document | _judged(document, told["sent"], -(-told["sent"] // every), books.checked())
+        document |= _found(traded=-(-told["sent"] // every)) | {"books": books.checked()}
+    return document | {"problems": verdict(document)}
 
 
-def _judged(document: Document, sent: int, traded: int, books: str) -> Document:
+def _found(*, traded: int) -> Document:
+    """Return what the database tells of the run; ``traded`` is how many orders there should be."""
     from bench.ratios.bridge import count_of
     from kernel import db
 
-    states = {f"{state} {code}".strip(): int(count) for state, code, count in db.rows(_STATES)}
     waits = db.row(_WAITS)
-    logged, orders = count_of(_LOGGED), count_of(_ORDERS)
-    problems = [f"{name}: {times}" for name, times in document["faults"].items()]
-    if document["acknowledged"] != sent or logged != sent:
-        problems.append(f"{sent} sent, {document['acknowledged']} acknowledged, {logged} in the log")
-    if states != {"denied risk.halted": sent - traded, "open": traded} or orders != traded:
-        problems.append(f"{traded} should have become orders; {orders} did, and signals stand at {states}")
-    if document["per_s"] < REACHED * document["asked"]["per_s"]:
-        problems.append(f"{document['per_s']} a second of {document['asked']['per_s']}")
-    if books != "all hold":
-        problems.append(f"books: {books}")
     return {
-        "logged": logged,
+        "logged": count_of(_LOGGED),
         "commits": count_of(_BATCHES),
-        "states": states,
+        "states": {f"{state} {code}".strip(): int(count) for state, code, count in db.rows(_STATES)},
+        "orders": count_of(_ORDERS),
+        "orders_asked": traded,
         "order_ms": [round(float(wait), 1) for wait in waits[0]] if waits and waits[0] else [],
-        "books": books,
-        "problems": problems,
     }
+
+
+def verdict(document: Document) -> list[str]:
+    """Return everything that makes a run fail, in words; nothing when it holds."""
+    sent, traded = document["sent"], document["orders_asked"]
+    found = [f"{name}: {times}" for name, times in document["faults"].items()]
+    if document["acknowledged"] != sent or document["logged"] != sent:
+        found.append(f"{sent} sent, {document['acknowledged']} acknowledged, {document['logged']} in the log")
+    if document["states"] != {"denied risk.halted": sent - traded, "open": traded} or document["orders"] != traded:
+        found.append(f"{traded} orders asked for, {document['orders']} made; signals stand at {document['states']}")
+    if document["per_s"] < REACHED * document["asked"]["per_s"]:
+        found.append(f"{document['per_s']} a second of {document['asked']['per_s']}")
+    if document["books"] != "all hold":
+        found.append(f"books: {document['books']}")
+    return found
 
 
 def report_text(document: Document) -> str:
