@@ -1,7 +1,7 @@
 """Notices to other processes: there is work in the log, or there are news for clients.
 
 Commits that notify wait for each other, flush included, so a notice is a transaction of its own, behind the one that it
-tells of, and waits for no disk. One that is lost costs half a second: everybody who listens also asks by himself.
+tells of, and waits for no disk. One that is lost costs a second or two: everybody who listens also asks by himself.
 """
 
 from __future__ import annotations

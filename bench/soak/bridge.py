@@ -31,9 +31,9 @@ _LOGGED = "SELECT count(*) FROM ea_event WHERE sid = 'soak'"
 _BATCHES = "SELECT count(DISTINCT log_us) FROM ea_event WHERE sid = 'soak'"
 _ORDERS = "SELECT count(*) FROM trading_order WHERE source = 'ea'"
 _WAITS = """
-SELECT percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY (answered_us - recv_us) / 1000.0)
+SELECT percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY (way.answered_us - way.recv_us) / 1000.0)
 FROM ea_latency AS way JOIN ea_event AS event ON event.id = way.event_id
-WHERE event.sid = 'soak' AND submitted_us IS NOT NULL"""
+WHERE event.sid = 'soak' AND way.submitted_us IS NOT NULL"""
 
 
 def options_parsed(arguments: Sequence[str]) -> argparse.Namespace:

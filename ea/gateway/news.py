@@ -1,6 +1,6 @@
 """A thread that listens to the database for decided events and ended keys, and hands them to the event loop.
 
-Notifications make it quick; that nothing is missed is the work of asking each half second.
+Notifications make it quick; that nothing is missed is the work of asking now and then.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from settlement.listening import listening_connection
 
 log = structlog.get_logger(__name__)
 
-INTERVAL_S = 0.5
+# How often the ends of keys are asked for, and news that nobody told of: a notice is lost when its sender dies.
+INTERVAL_S, UNTOLD_S = 0.5, 2.0
 
 Told = Callable[[int, list[tuple[int, str]]], None]
 Far = Callable[[Collection[int] | None], dict[int, int]]
@@ -53,7 +54,7 @@ class News:
         self._listener: psycopg.Connection[Any] | None = None
         self._lock = Lock()
         self._asked: set[int] = set()
-        self._asked_all_s = -INTERVAL_S
+        self._keys_asked_s = self._news_asked_s = -UNTOLD_S
         self._thread = Thread(target=self._run, name="ea-news", daemon=True)
 
     def start(self) -> None:
@@ -89,8 +90,11 @@ class News:
         if self._listener is None:
             self._listener = listening_connection(TOLD_CHANNEL, CHANNEL)
         heard = list(self._listener.notifies(timeout=INTERVAL_S, stop_after=1))
-        all_again = time.monotonic() - self._asked_all_s >= INTERVAL_S
-        if (all_again or any(notice.channel == CHANNEL for notice in heard)) and (ended := keys_ended(self._kids())):
+        now_s = time.monotonic()
+        keys_due, news_due = now_s - self._keys_asked_s >= INTERVAL_S, now_s - self._news_asked_s >= UNTOLD_S
+        if keys_due:
+            self._keys_asked_s = now_s
+        if (keys_due or any(notice.channel == CHANNEL for notice in heard)) and (ended := keys_ended(self._kids())):
             self._loop.call_soon_threadsafe(self._ended, ended)
         with self._lock:
             links, self._asked = self._asked, set()
@@ -98,9 +102,8 @@ class News:
             if notice.channel == TOLD_CHANNEL:
                 links |= links_of(notice.payload)
         far = self._far(links)
-        if all_again:
-            # Whatever was not heard of: a notice may get lost.
-            self._asked_all_s, every = time.monotonic(), self._far(None)
+        if news_due:
+            self._news_asked_s, every = now_s, self._far(None)
             far |= {link_id: every[link_id] for link_id in links_with_news(every)}
         self._tell(far)
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
 from django.db import OperationalError
 
-from ea import notices
+from ea import moves, notices
 from ea.log import EventLog
 from ea.notices import DUE_CHANNEL, TOLD_CHANNEL, links_of, notice_send
 from kernel.metrics import counted
 from settlement.listening import listening_connection
-from tests.ea.bridge import execute_due, installation
+from tests.ea.bridge import OPEN, execute_due, gateway_running, installation
 from tests.ea.events import arrived
 from tests.market import market_open
 
@@ -59,3 +60,18 @@ def test_a_notice_that_cannot_be_sent_fails_nobody() -> None:
         (logged,) = EventLog().append([arrived(one, 1)])
     assert not logged.duplicate
     assert counted("ea_notices_failed") == before + 1
+
+
+def test_news_that_nobody_told_of_are_told(tmp_path: Path) -> None:
+    """F-20: whoever writes an answer may die before he tells of it; a gateway asks by itself now and then."""
+    market_open()
+    one = installation()
+    with gateway_running(tmp_path) as gateway:
+        client = gateway.client(one.spool())
+        assert client.hello()["type"] == "welcome"
+        event_id = client.signal(**OPEN | {"action": "cancel"})
+        client.next("ack")
+        with mock.patch.object(moves, "notice_send"):
+            execute_due()
+        assert client.next("order")["event_id"] == event_id
+        client.link.close()
