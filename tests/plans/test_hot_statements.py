@@ -77,6 +77,7 @@ HOT = [
     Hot("candles read", quotes_reads._CANDLES, (("quotes_candle_pkey",),)),
     Hot("candles joined", quotes_reads._CANDLES_JOINED, (("quotes_candle_pkey",),)),
     Hot("events after", events_reads._PAGE, (("realtime_event_pkey",), ("realtime_event_counter_pkey",))),
+    Hot("wallets of a user", ledger_reads._WALLETS, (WALLET_OF_OWNER, ("ledger_account_wallet_id_key",))),
     Hot(
         "wallet statement",
         ledger_reads._STATEMENT,
