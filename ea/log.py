@@ -144,8 +144,6 @@ class EventLog:
         reach("ea.arrived")
         with transaction.atomic(durable=True):
             with db.pipelined():
-                # Whatever the server's default is: what we acknowledge is on its disk.
-                db.send("SET LOCAL synchronous_commit = on")
                 asked = {"chain": self._chain, "no": self._no} | _columns(events, links)
                 ((written, log_us),) = db.send(statements.LOG, asked).rows()
             if written < len(batch):
