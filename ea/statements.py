@@ -9,8 +9,8 @@ NOW_US = "floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 # --- the log ------------------------------------------------------------------------------------------
 
 # One statement logs a batch and makes each event's order due. Whatever is there already, by any of its keys, is left
-# out; the caller sees by the number of those that were written whether there was anything. Its commit waits for the disk
-# whatever the server's default is: what we acknowledge is there.
+# out; the caller sees by the number of those that were written whether there was anything. Its commit waits for the
+# disk, whatever the server's default is: what we acknowledge is there.
 LOG = f"""
 WITH clock AS MATERIALIZED (SELECT {NOW_US} AS now_us, set_config('synchronous_commit', 'on', true)),
 logged AS (

@@ -20,7 +20,8 @@ COALESCE_S = 0.005
 # While commits follow each other, executors have enough to do and are told less often.
 NOTICE_EVERY_S = 0.02
 BATCH_MAX = 1_000
-WAITING_MAX = 5_000
+# Two seconds of ten thousand signals; some forty megabytes.
+WAITING_MAX = 20_000
 
 
 class Sender(Protocol):
