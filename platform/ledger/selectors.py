@@ -102,7 +102,7 @@ def _distinct(ids: Iterable[UUID]) -> str:
 
 # Asked for by every signal of the bridge, too: the ORM takes ten times the processor for it.
 _WALLETS = """
-SELECT wallet.id, wallet.book, wallet.kind, wallet.currency, wallet.balance, stakes.balance
+SELECT wallet.id, wallet.book, wallet.kind, wallet.currency, coalesce(wallet.balance, 0), coalesce(stakes.balance, 0)
 FROM ledger_account AS wallet JOIN ledger_account AS stakes ON stakes.wallet_id = wallet.id
 WHERE wallet.owner_id = %(user_id)s AND wallet.kind IN ('wallet', 'bonus')
 ORDER BY wallet.opened_at_ms, wallet.id"""
@@ -110,8 +110,7 @@ ORDER BY wallet.opened_at_ms, wallet.id"""
 
 def wallets_of(user_id: UUID) -> list[WalletRow]:
     """Return a user's wallets, the oldest first."""
-    found = db.rows(_WALLETS, {"user_id": user_id})
-    return [WalletRow(*row, balance or 0, stakes or 0) for *row, balance, stakes in found]
+    return [WalletRow(*row) for row in db.rows(_WALLETS, {"user_id": user_id})]
 
 
 def wallet_of(*, user_id: UUID, wallet_id: UUID) -> WalletRow | None:

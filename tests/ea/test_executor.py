@@ -21,6 +21,7 @@ from ea.log import EventLog
 from ea.models import EaOrder, Latency, SymbolAlias, Transition, UnknownSymbol
 from ea.results import results_apply
 from ea.services import trading_switch
+from ea.symbols import unknown_note
 from ea.worker import Lane
 from kernel import db
 from kernel.facts import facts_apply
@@ -405,7 +406,7 @@ class TestDenials:
 
     def test_one_that_cannot_be_written_does_not_hold_up_the_others(self, market: Market, one: Installation) -> None:
         ids = [logged(one, seq, symbol=symbol) for seq, symbol in enumerate(("NOSUCH", "BROKEN", "NONE"), 1)]
-        note, left_alone = executor_module.unknown_note, LeftAlone()
+        note, left_alone = unknown_note, LeftAlone()
 
         def failing(*, raw: str, **rest: Any) -> None:
             if raw == "BROKEN":

@@ -229,7 +229,9 @@ def test_a_commit_of_the_log_waits_for_the_disk_whatever_the_default_is(one: Ins
 
     db.run("SET synchronous_commit = off")
     try:
-        with mock.patch.object(log_module, "reach", lambda step: step == "ea.logged" and seen.append(setting())):
+        with mock.patch.object(
+            log_module, "reach", lambda step: seen.extend([setting()] if step == "ea.logged" else [])
+        ):
             EventLog().append([arrived(one, 1)])
         assert [*seen, setting()] == ["on", "off"]
     finally:
