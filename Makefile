@@ -35,7 +35,7 @@ help:
 	@echo 'make run        the whole platform on http://127.0.0.1:$${PORT:-8000}; Ctrl-C stops it'
 	@echo 'make test       the whole test suite, browser journeys included'
 	@echo 'make test-fast  what one runs all the time: without slow tests and journeys'
-	@echo 'make soak       10 minutes of load and faults, then the kill matrix; every book is checked; MINUTES=60 for an hour'
+	@echo 'make soak       10 minutes of load and faults, the bridge at its full rate, then the kill matrix; every book is checked; MINUTES=60 for an hour'
 	@echo 'make faults     the kill matrix and the faults alone; MATRIX=10 repeats it for so many minutes'
 	@echo 'make bench      every figure beside its limit and its conventional twin; SCALE=10 with ten times the data'
 	@echo 'make bench-terminal  the terminal in a browser at 500 ticks a second, beside the same page without ticks; WRITE=1 keeps it'
@@ -62,6 +62,7 @@ test-fast: setup
 # exec: so that they, too, can end what they have started when make is stopped.
 soak: setup
 	@exec $(BIN)/python -m bench.soak --minutes $(or $(MINUTES),10) --rate $(or $(RATE),50) $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m bench.soak.bridge
 	@$(FAULTS)
 	@exec $(BIN)/python -m bench.simulator --seeds 1..1000
 

@@ -8,8 +8,12 @@ order that is there, accepts it if its time has not run out by the database's cl
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -28,7 +32,7 @@ from ea.replies import OrderFrame
 from ea.risk_services import stops_trip
 from ea.symbols import unknown_note
 from kernel import db
-from kernel.clock import DB_NOW_MS_SQL, parse_rfc3339
+from kernel.clock import parse_rfc3339
 from kernel.errors import Problem
 from kernel.failpoints import reach
 from kernel.metrics import count
@@ -41,6 +45,10 @@ log = structlog.get_logger(__name__)
 
 ACTOR = "executor"
 BATCH_MAX = 50
+# How long a placement of the bridge waits for its wallet. Others of its lane wait as long, once.
+BUSY_WAIT_MS = 100
+# How long an installation is left alone whose wallet was busy.
+BUSY_S = 0.25
 # Nobody's fault and soon over; the order is submitted again until its time has run out.
 _TRIED_AGAIN = frozenset({"order.busy"})
 
@@ -48,61 +56,164 @@ _ticket_encoded = msgspec.json.Encoder().encode
 _ticket_decoded = msgspec.json.Decoder(Ticket).decode
 
 
-def orders_execute(*, lane: int = 0, lanes: int = 1, limit: int = BATCH_MAX, aside: SetAside | None = None) -> int:
+@dataclass
+class LeftAlone:
+    """What a lane does not work on for a while: what failed by itself, and installations whose wallet is busy.
+
+    A lane keeps it, so that neither the failures of one client nor his busy wallet take the time of the others.
+    """
+
+    failed: SetAside = field(default_factory=SetAside)
+    _busy_until_s: dict[int, float] = field(default_factory=dict)
+
+    def busy(self, link_id: int, now_s: float) -> None:
+        """Leave an installation alone: its next event must not overtake the one that waits."""
+        self._busy_until_s[link_id] = now_s + BUSY_S
+
+    def links(self, now_s: float) -> list[int]:
+        """Return the installations to leave alone now."""
+        self._busy_until_s = {link_id: until_s for link_id, until_s in self._busy_until_s.items() if until_s > now_s}
+        return list(self._busy_until_s)
+
+
+@dataclass(frozen=True, slots=True)
+class _Denial:
+    """An event that becomes no order, not written yet."""
+
+    due: Due
+    denied: Denied
+    course: Course
+
+
+def orders_execute(
+    *, lane: int = 0, lanes: int = 1, limit: int = BATCH_MAX, left_alone: LeftAlone | None = None
+) -> int:
     """Work on what is due in a lane, each installation's events in their order; return how many came further.
 
     Only one process at a time works in a lane, so that nobody overtakes; two would do no harm but that.
 
-    :param aside: what failed by itself and is left alone for a while; a lane keeps it, so that the failures of one
-        client never fill the batches of the others
+    :raises OperationalError: the database is away
     """
-    aside = SetAside() if aside is None else aside
-    asked = {"lanes": lanes, "lane": lane, "limit": limit, "skip": db.ids_array(aside.orders(time.monotonic()))}
-    due = [Due(*row) for row in db.rows(statements.DUE, asked)]
-    return sum(_executed_alone(one, aside) for one in due)
+    left_alone, answered = LeftAlone() if left_alone is None else left_alone, 0
+    while True:
+        turn = _Turn(left_alone)
+        due = _due(lane, lanes, limit, left_alone)
+        for one in due:
+            turn.take(one)
+        turn.denials_write()
+        answered += turn.answered
+        if len(due) < limit or not turn.left:
+            return answered
+        # Events of those who wait filled the batch: what is due of others stands behind them.
 
 
-def _executed_alone(due: Due, aside: SetAside) -> bool:
-    """Bring one order as far as it goes; one that cannot be worked on must not hold up the others.
-
-    :raises OperationalError: the database is away, which concerns all of them
-    """
-    try:
-        return _executed(due)
-    except (OperationalError, InterfaceError):
-        raise
-    except Exception:
-        # It stays due: it is tried again after a while, and says so, until its cause is mended.
-        aside.add(due.event_id, time.monotonic())
-        count("ea_orders_failed")
-        log.exception("ea_order_failed", event_id=str(due.event_id))
-        return False
+def _due(lane: int, lanes: int, limit: int, left_alone: LeftAlone) -> list[Due]:
+    now_s = time.monotonic()
+    asked = {
+        "lanes": lanes,
+        "lane": lane,
+        "limit": limit,
+        "skip": db.ids_array(left_alone.failed.orders(now_s)),
+        "busy": db.numbers_array(left_alone.links(now_s)),
+    }
+    return [Due(*row) for row in db.rows(statements.DUE, asked)]
 
 
-def _executed(due: Due) -> bool:
-    """Bring one order as far as it goes now; return whether it came to an answer."""
-    course = Course(recv_us=due.recv_us, log_us=due.log_us, offset_ms=due.offset_ms, rtt_us=due.rtt_us)
-    try:
-        signal = signal_of(due)
-    except Denied as denied:
-        return _denied(due, None, denied, course)
-    course.signal = signal
-    if due.state != State.RECEIVED:
-        assert due.ticket is not None
-        submitted = _Submitted(due.ticket, due.not_after_ms, tuple(due.warnings or ()))
-        return _placed(due, submitted, course)
-    try:
-        plan = planned(due, signal, now_ms=_now_ms())
-        found = _submitted(due, signal, plan, course)
-    except Denied as denied:
-        return _denied(due, signal, denied, course)
-    except OperationalError as error:
-        if isinstance(error.__cause__, LockNotAvailable):
-            # Another lane of the same owner holds the wallet's judgement; it is not the database that is away.
-            count("ea_orders_busy")
-            return False
-        raise
-    return found is not None and _placed(due, found, course)
+class _Turn:
+    """One batch of a lane. Denials that follow each other are written together, in front of the order behind them."""
+
+    def __init__(self, left_alone: LeftAlone) -> None:
+        self.answered = 0
+        self._left_alone = left_alone
+        self._busy, self._busy_wallets = set[int](), set[UUID | None]()
+        self._denials: list[_Denial] = []
+        self._read_s = time.monotonic()
+
+    @property
+    def left(self) -> bool:
+        """Whether an installation was left alone."""
+        return bool(self._busy)
+
+    def take(self, due: Due) -> None:
+        """Bring one order as far as it goes; one that cannot be worked on must not hold up the others.
+
+        :raises OperationalError: the database is away, which concerns all of them
+        """
+        if due.link_id in self._busy:
+            return
+        course = Course(recv_us=due.recv_us, log_us=due.log_us, offset_ms=due.offset_ms, rtt_us=due.rtt_us)
+        with self._alone(due):
+            try:
+                self._worked_on(due, course)
+            except Denied as denied:
+                course.decided_us = _now_us()
+                self._denials.append(_Denial(due, denied, course))
+
+    def denials_write(self) -> None:
+        """Write the denials that wait, in one commit; when that fails, each alone."""
+        denials, self._denials = self._denials, []
+        if not denials:
+            return
+        try:
+            _denied(denials)
+            self.answered += len(denials)
+        except _LANE_STOPS:
+            raise
+        except Exception:
+            log.exception("ea_denials_failed", signals=len(denials))
+            for denial in denials:
+                with self._alone(denial.due):
+                    _denied([denial])
+                    self.answered += 1
+
+    @contextmanager
+    def _alone(self, due: Due) -> Iterator[None]:
+        try:
+            yield
+        except _LANE_STOPS:
+            raise
+        except Exception:
+            # It stays due: it is tried again after a while, and says so, until its cause is mended.
+            self._left_alone.failed.add(due.event_id, time.monotonic())
+            count("ea_orders_failed")
+            log.exception("ea_order_failed", event_id=str(due.event_id))
+
+    def _worked_on(self, due: Due, course: Course) -> None:
+        """Decide what was received, and place it; what was submitted by somebody who is gone is decided already.
+
+        :raises Denied: it becomes no order
+        """
+        course.signal = signal_of(due)
+        plan, wallet_id = None, due.stored_wallet_id
+        if due.state == State.RECEIVED:
+            # By the database's clock, which told the time when the batch was read.
+            now_ms = due.now_ms + round((time.monotonic() - self._read_s) * 1_000)
+            plan = planned(due, course.signal, now_ms=now_ms)
+            course.decided_us, wallet_id = _now_us(), plan.wallet_id
+        if wallet_id in self._busy_wallets:
+            self._leave(due)
+            return
+        self.denials_write()
+        try:
+            submitted = _submitted_before(due) if plan is None else _submitted(due, course.signal, plan, course)
+            if submitted is None:
+                # Somebody else was faster.
+                return
+            if _placed(due, submitted, course):
+                self.answered += 1
+                return
+        except OperationalError as error:
+            # Another lane holds what the wallet's limits are judged under; it is not the database that is away.
+            if not isinstance(error.__cause__, LockNotAvailable):
+                raise
+        count("ea_orders_busy")
+        self._busy_wallets.add(wallet_id)
+        self._leave(due)
+
+    def _leave(self, due: Due) -> None:
+        """Leave an installation alone for a while: none of its events may overtake this one."""
+        self._busy.add(due.link_id)
+        self._left_alone.busy(due.link_id, time.monotonic())
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,29 +225,38 @@ class _Submitted:
     warnings: tuple[str, ...]
 
 
-def _denied(due: Due, signal: Signal | None, denied: Denied, course: Course) -> bool:
-    course.decided_us = _now_us()
-    state = State.EXPIRED if denied.code == STALE else State.DENIED
-    move = Move(
-        event=due.event,
-        link_id=due.link_id,
-        state=State(due.state),
-        step=due.step,
-        states=(state,),
-        actor=ACTOR,
-        code=denied.code,
-        frame=_refused(due, "denied", denied.code),
-        fields={"symbol": denied.symbol, "strategy": signal.strategy if signal else None},
-    )
+# These concern all orders of a lane.
+_LANE_STOPS = (OperationalError, InterfaceError)
+
+
+def _denied(denials: Sequence[_Denial]) -> None:
+    """Write what becomes no order."""
+    moves = [
+        Move(
+            event=one.due.event,
+            link_id=one.due.link_id,
+            state=State(one.due.state),
+            step=one.due.step,
+            states=(State.EXPIRED if one.denied.code == STALE else State.DENIED,),
+            actor=ACTOR,
+            code=one.denied.code,
+            frame=_refused(one.due, "denied", one.denied.code),
+            fields={"symbol": one.denied.symbol, "strategy": one.course.signal.strategy if one.course.signal else None},
+        )
+        for one in denials
+    ]
     with transaction.atomic(durable=True):
-        if moves_write([move]):
-            latency_write(due.event, course)
-            if denied.code == "symbol.unknown" and signal is not None and signal.symbol is not None:
-                unknown_note(link_id=due.link_id, raw=signal.symbol, now_ms=_now_ms())
-            if denied.stopped is not None:
-                stops_trip(denied.stopped, denied.trips, now_ms=_now_ms())
-    count("ea_signals_denied", code=denied.code)
-    return True
+        with db.pipelined():
+            latency_write([(one.due.event, one.course) for one in denials])
+            moved = {move.event for move in moves_write(moves)}
+        for one in denials:
+            signal, unknown = one.course.signal, one.denied.code == "symbol.unknown" and one.due.event in moved
+            if unknown and signal is not None and signal.symbol is not None:
+                unknown_note(link_id=one.due.link_id, raw=signal.symbol, now_ms=one.course.decided_us // 1_000)
+            if one.denied.stopped is not None and one.due.event in moved:
+                stops_trip(one.denied.stopped, one.denied.trips, now_ms=one.course.decided_us // 1_000)
+    for code, times in Counter(one.denied.code for one in denials).items():
+        count("ea_signals_denied", times, code=code)
 
 
 def _submitted(due: Due, signal: Signal, plan: Plan, course: Course) -> _Submitted | None:
@@ -145,20 +265,27 @@ def _submitted(due: Due, signal: Signal, plan: Plan, course: Course) -> _Submitt
     :raises Denied: by a limit
     """
     ticket = _ticket_encoded(plan.ticket).decode()
-    with transaction.atomic(durable=True):
-        # Need not wait for the disk: the placement that follows is written behind it, so it cannot outlast it.
-        db.run("SET LOCAL synchronous_commit = off")
+    # What limits are judged by holds until it is written; without limits the one statement is enough by itself.
+    limited = risk.is_limited(plan.asked)
+    with transaction.atomic(durable=True) if limited else nullcontext():
         verdict = risk.judged(plan.asked)
         course.decided_us = _now_us()
         if verdict.code is not None:
             raise Denied(verdict.code, symbol=plan.symbol, stopped=plan.asked, trips=verdict.trips)
-        written = moves_write([_submission(due, signal, plan, ticket, verdict.warnings)])
-        if not written:
+        # Need not wait for the disk: the placement that follows is written behind it, so it cannot outlast it.
+        written = moves_write([_submission(due, signal, plan, ticket, verdict.warnings)], flush=False)
+        if limited and not written:
             transaction.set_rollback(True)
     for code in verdict.warnings:
         count("ea_risk_warnings", code=code)
     reach("ea.submitted")
     return _Submitted(ticket, plan.not_after_ms, verdict.warnings) if written else None
+
+
+def _submitted_before(due: Due) -> _Submitted:
+    """Return what was submitted by somebody who is gone."""
+    assert due.ticket is not None
+    return _Submitted(due.ticket, due.not_after_ms, tuple(due.warnings or ()))
 
 
 def _submission(due: Due, signal: Signal, plan: Plan, ticket: str, warnings: tuple[str, ...]) -> Move:
@@ -182,6 +309,7 @@ def _submission(due: Due, signal: Signal, plan: Plan, ticket: str, warnings: tup
 
 
 def _placed(due: Due, submitted: _Submitted, course: Course) -> bool:
+    """Place an order and note the answer; return whether there is one, and not only a busy wallet."""
     ticket, not_after_ms = _ticket_decoded(submitted.ticket), submitted.not_after_ms
     step = due.step + 3 if due.state == State.RECEIVED else due.step
     course.submitted_us = _now_us()
@@ -189,7 +317,6 @@ def _placed(due: Due, submitted: _Submitted, course: Course) -> bool:
         placed = order_place(caller=_caller(due), ticket=ticket, not_after_ms=not_after_ms)
     except Problem as problem:
         if problem.code in _TRIED_AGAIN:
-            count("ea_orders_busy")
             return False
         states: tuple[State, ...] = (State.EXPIRED if problem.code == STALE else State.REJECTED,)
         told = "denied" if problem.code == STALE else "rejected"
@@ -202,10 +329,10 @@ def _placed(due: Due, submitted: _Submitted, course: Course) -> bool:
         move = _answered(due, step, states, None, frame, order.id)
     reach("ea.placed")
     course.answered_us = _now_us()
-    with transaction.atomic(durable=True):
+    with transaction.atomic(durable=True), db.pipelined():
         # The result may have come first: then there is nothing left to note.
+        latency_write([(due.event, course)])
         moves_write([move])
-        latency_write(due.event, course)
     reach("ea.noted")
     return True
 
@@ -260,12 +387,6 @@ def _caller(due: Due) -> Caller:
         rate_key=f"ea:{due.kid}",
         banned=False,
     )
-
-
-def _now_ms() -> int:
-    found = db.row(f"SELECT {DB_NOW_MS_SQL}")
-    assert found is not None
-    return int(found[0])
 
 
 def _now_us() -> int:

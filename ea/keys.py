@@ -26,7 +26,7 @@ WHERE key.kid = ANY(%(kids)s)"""
 _SIBLINGS = "SELECT kid FROM ea_key WHERE link_id = (SELECT link_id FROM ea_key WHERE kid = %(kid)s)"
 
 _ENDED = f"""
-SELECT kid FROM ea_key WHERE kid = ANY(%(kids)s)
+SELECT kid FROM ea_key WHERE kid = ANY(%(kids)s::text[])
   AND (revoked_at_ms IS NOT NULL OR valid_until_ms <= {DB_NOW_MS_SQL})"""
 
 _LAST_SEQ = """
@@ -77,7 +77,7 @@ def keys_beside(kid: str) -> dict[str, LiveKey]:
 
 def keys_ended(kids: Collection[str]) -> set[str]:
     """Return those keys that were revoked or have run out."""
-    return {kid for (kid,) in db.rows(_ENDED, {"kids": list(kids)})} if kids else set()
+    return {kid for (kid,) in db.rows(_ENDED, {"kids": db.words_array(kids)})} if kids else set()
 
 
 def last_seq(*, link_id: int, sid: str) -> int:

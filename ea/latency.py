@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
 
 from ea import statements
 from ea.protocol import Signal
@@ -31,11 +34,19 @@ class Course:
         self.order = order
 
 
-def latency_write(event: int, course: Course) -> None:
-    """Write the stations of an event in the caller's transaction; the first to write them is right."""
+def latency_write(courses: Sequence[tuple[int, Course]]) -> None:
+    """Write the stations of events in the caller's transaction, and wait for nothing; the first to write them is right.
+
+    :param courses: each with its event's number in the log
+    """
+    rows = [_row(event, course) for event, course in courses]
+    db.send(statements.LATENCY, {"rows": msgspec.json.encode(rows).decode()})
+
+
+def _row(event: int, course: Course) -> dict[str, Any]:
     signal, order = course.signal, course.order
     opening = order.open_tick if order else None
-    row = {
+    return {
         "event_id": event,
         "deal_ms": signal.t_evt_ms if signal else 0,
         "signed_ms": signal.t_sig_ms if signal else 0,
@@ -53,4 +64,3 @@ def latency_write(event: int, course: Course) -> None:
         "min_payout": signal.min_payout if signal else None,
         "payout_percent": order.payout_percent if order else None,
     }
-    db.run(statements.LATENCY, {"rows": json.dumps([row])})

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 import msgspec
+from django.db import transaction
 
 from ea import statements
 from ea.domain import WAYS, State
+from ea.notices import TOLD_CHANNEL, notice_send
 from ea.replies import OrderFrame, encoded
 from kernel import db
 from kernel.failpoints import reach
 from kernel.metrics import count
+
+# The first number of a frame is its own; ids and codes come behind it.
+_NO = '"no":0'
+_encoded = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,74 +45,51 @@ class Move:
     fields: dict[str, Any] | None = None
 
 
-def moves_write(moves: Sequence[Move]) -> list[Move]:
-    """Write moves in the caller's transaction and return those that were due: each whose order stood where it was read.
+def moves_write(moves: Sequence[Move], *, flush: bool = True) -> list[Move]:
+    """Write moves and return those that were due: each whose order stood where it was read.
 
-    Orders are locked in the order of their events, then installations' counters; nothing is locked after these.
+    It is one statement, so it needs no transaction of the caller's. Clients hear of it after the commit. Orders are
+    locked in the order of their events, then installations' counters.
 
-    :raises TransactionManagementError: outside a transaction
+    :param moves: at most one of each order; their steps are numbered in the order of their events
+    :param flush: whether the commit waits for the disk
     """
-    db.require_transaction()
-    ids = db.numbers_array(move.event for move in moves)
-    stands = {event: (state, step) for event, state, step in db.rows(statements.ORDERS_LOCK, {"ids": ids})}
-    due = [move for move in moves if stands.get(move.event) == (move.state.value, move.step)]
-    if not due:
+    if not moves:
         return []
-    reach("ea.orders_locked")
-    steps = _numbered(due)
-    db.run(statements.STEPS, {"steps": json.dumps(steps)})
-    db.run(statements.ORDERS_MOVE, {"orders": json.dumps([_order(move) for move in due], default=str)})
-    if links := sorted({move.link_id for move in due if move.frame is not None}):
-        db.rows(statements.TOLD, {"links": db.numbers_array(links)})
-    for move in due:
-        count("ea_orders_moved", state=move.states[-1].value)
+    asked = {"moves": _encoded([_row(move) for move in moves]).decode(), "flush": "on" if flush else "off"}
+    found = {event for (event,) in db.rows(statements.MOVE, asked)}
+    due = [move for move in moves if move.event in found]
+    if links := {move.link_id for move in due if move.frame is not None}:
+        transaction.on_commit(lambda: notice_send(TOLD_CHANNEL, links))
+    for state, times in Counter(move.states[-1].value for move in due).items():
+        count("ea_orders_moved", times, state=state)
     reach("ea.moved")
     return due
 
 
-def _numbered(moves: Sequence[Move]) -> list[dict[str, Any]]:
-    by_link = defaultdict[int, list[Move]](list)
-    for move in moves:
-        by_link[move.link_id].append(move)
-    return [step for link_id in sorted(by_link) for step in _steps(link_id, by_link[link_id])]
-
-
-def _steps(link_id: int, moves: Sequence[Move]) -> list[dict[str, Any]]:
-    total = sum(len(move.states) for move in moves)
-    counted = db.row(statements.COUNT, {"link_id": link_id, "steps": total})
-    assert counted is not None
-    no, steps = int(counted[0]) - total, []
-    for move in moves:
-        at = move.state
-        for number, state in enumerate(move.states, 1):
-            assert state in WAYS[at], (at, state)
-            no += 1
-            last = number == len(move.states)
-            step = {
-                "order_id": move.event,
-                "step": move.step + number,
-                "link_id": link_id,
-                "no": no,
-                "from_state": at.value,
-                "state": state.value,
-                "actor": move.actor,
-                "code": move.code if last else None,
-                "frame": _frame(move.frame, no) if last else None,
-            }
-            steps.append(step)
-            at = state
-    return steps
-
-
-def _frame(frame: OrderFrame | None, no: int) -> str | None:
-    return None if frame is None else encoded(msgspec.structs.replace(frame, no=no)).decode()
-
-
-def _order(move: Move) -> dict[str, Any]:
-    row = {
+def _row(move: Move) -> dict[str, Any]:
+    at = move.state
+    for state in move.states:
+        assert state in WAYS[at], (at, state)
+        at = state
+    head, tail = _frame(move.frame)
+    return {
         "order_id": move.event,
-        "state": move.states[-1].value,
-        "step": move.step + len(move.states),
+        "link_id": move.link_id,
+        "state": move.state.value,
+        "step": move.step,
+        "states": [state.value for state in move.states],
+        "actor": move.actor,
         "code": move.code,
-    }
-    return row | {name: str(value) if isinstance(value, UUID) else value for name, value in (move.fields or {}).items()}
+        "head": head,
+        "tail": tail,
+    } | (move.fields or {})
+
+
+def _frame(frame: OrderFrame | None) -> tuple[str | None, str | None]:
+    """Return a frame's text in front of its number and behind it."""
+    if frame is None:
+        return None, None
+    head, no, tail = encoded(frame).decode().partition(_NO)
+    assert no, head
+    return head + _NO[:-1], tail

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from ea import statements
 from kernel import db
@@ -16,6 +16,21 @@ def frames_after(*, link_id: int, after: int, limit: int = FRAMES_MAX) -> list[t
     """Return an installation's frames with their numbers, ascending."""
     found = db.rows(statements.FRAMES, {"link_id": link_id, "after": after, "limit": limit})
     return [(no, frame) for _, no, frame in found]
+
+
+def frames_after_each(afters: Mapping[int, int], *, limit: int = FRAMES_MAX) -> dict[int, list[tuple[int, str]]]:
+    """Return the frames of many installations, each after a number of its own; those without any are left out."""
+    asked = {"links": db.numbers_array(afters), "afters": db.numbers_array(afters.values()), "limit": limit}
+    found: dict[int, list[tuple[int, str]]] = {}
+    for link_id, no, frame in db.rows(statements.FRAMES_EACH, asked) if afters else ():
+        found.setdefault(link_id, []).append((no, frame))
+    return found
+
+
+def links_with_news(afters: Mapping[int, int]) -> set[int]:
+    """Return those installations whose newest transition has a higher number than the one that is given."""
+    asked = {"links": db.numbers_array(afters), "afters": db.numbers_array(afters.values())}
+    return {link_id for (link_id,) in db.rows(statements.NEWS, asked)} if afters else set()
 
 
 def newest_numbers(links: Collection[int]) -> dict[int, int]:

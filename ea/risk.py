@@ -86,13 +86,18 @@ def limits_of_row(document: str | None) -> Limits:
     return NO_LIMITS if document is None else limits_stored(document)
 
 
+def is_limited(asked: Asked) -> bool:
+    """Whether there is anything to judge a signal by."""
+    return asked.limits is not NO_LIMITS or bool(asked.held)
+
+
 def judged(asked: Asked) -> Verdict:
     """Judge a signal in the transaction that submits it, and take its place in its key's bucket if it passes.
 
     :raises OperationalError: because of ``LockNotAvailable`` when the wallet's lock was not to be had
     :raises TransactionManagementError: outside a transaction
     """
-    if asked.limits is NO_LIMITS and not asked.held:
+    if not is_limited(asked):
         return PASSED
     kinds = facts_asked(asked.limits)
     facts = facts_read(asked, kinds) if kinds else Facts(asked.now_ms, asked.held)

@@ -6,39 +6,32 @@ from kernel.clock import DB_NOW_MS_SQL
 
 NOW_US = "floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 
-# Told in the transactions that give work to executors, and news to clients.
-DUE_CHANNEL, TOLD_CHANNEL = "ea_due", "ea_told"
-
 # --- the log ------------------------------------------------------------------------------------------
 
-ARRIVED_TABLE = """
-CREATE TEMPORARY TABLE IF NOT EXISTS ea_arrived (
-    ord integer, event_id uuid, link_id bigint, kid text, sid text, seq bigint, source text, src_ticket text,
-    action text, raw bytea, sha256 bytea, chain uuid, chain_no bigint, prev_sha256 bytea, offset_ms integer,
-    rtt_us bigint, recv_us bigint
-) ON COMMIT DELETE ROWS"""
-
-ARRIVED_COPY = """
-COPY ea_arrived (ord, event_id, link_id, kid, sid, seq, source, src_ticket, action, raw, sha256, chain, chain_no,
-                 prev_sha256, offset_ms, rtt_us, recv_us) FROM STDIN"""
-
 # One statement logs a batch and makes each event's order due. Whatever is there already, by any of its keys, is left
-# out; the caller sees by what comes back which that was.
+# out; the caller sees by the number of those that were written whether there was anything. Its commit waits for the
+# disk, whatever the server's default is: what we acknowledge is there.
 LOG = f"""
-WITH clock AS MATERIALIZED (SELECT {NOW_US} AS now_us),
+WITH clock AS MATERIALIZED (SELECT {NOW_US} AS now_us, set_config('synchronous_commit', 'on', true)),
 logged AS (
     INSERT INTO ea_event (event_id, link_id, kid, sid, seq, source, src_ticket, action, raw, sha256, chain, chain_no,
                           prev_sha256, offset_ms, rtt_us, recv_us, log_us)
-    SELECT event_id, link_id, kid, sid, seq, source, src_ticket, action, raw, sha256, chain, chain_no, prev_sha256,
-           offset_ms, rtt_us, recv_us, clock.now_us
-    FROM ea_arrived, clock ORDER BY ord
+    SELECT event_id, link_id, kid, sid, seq, source, src_ticket, action, raw, sha256, %(chain)s::uuid,
+           %(no)s::bigint + ord, prev_sha256, offset_ms, rtt_us, recv_us, clock.now_us
+    FROM unnest(%(event_ids)s::uuid[], %(links)s::bigint[], %(kids)s::text[], %(sids)s::text[], %(seqs)s::bigint[],
+                %(sources)s::text[], %(tickets)s::text[], %(actions)s::text[], %(raws)s::bytea[],
+                %(digests)s::bytea[], %(prev_digests)s::bytea[], %(offsets_ms)s::int[], %(rtts_us)s::bigint[],
+                %(recvs_us)s::bigint[]) WITH ORDINALITY
+        AS arrived(event_id, link_id, kid, sid, seq, source, src_ticket, action, raw, sha256, prev_sha256, offset_ms,
+                   rtt_us, recv_us, ord), clock
+    ORDER BY ord
     ON CONFLICT DO NOTHING
-    RETURNING id, event_id, link_id, log_us
+    RETURNING id, link_id
 ), made AS (
     INSERT INTO ea_order (event_id, link_id, state, step, strategy)
     SELECT id, link_id, 'received', 0, '' FROM logged
 )
-SELECT event_id, log_us, CASE WHEN row_number() OVER () = 1 THEN pg_notify('{DUE_CHANNEL}', '') END FROM logged"""
+SELECT (SELECT count(*) FROM logged), now_us FROM clock"""
 
 # What stands in the log in the way of events, the same event first, then the same ticket, then the same number.
 STORED = """
@@ -74,13 +67,8 @@ JOIN ea_event AS event ON event.id = o.event_id
 JOIN ea_link AS link ON link.id = o.link_id
 JOIN ea_key AS key ON key.kid = event.kid
 WHERE o.state IN ('received', 'submitted') AND o.link_id %% %(lanes)s = %(lane)s
-  AND NOT event.event_id = ANY(%(skip)s::uuid[])
+  AND NOT event.event_id = ANY(%(skip)s::uuid[]) AND NOT o.link_id = ANY(%(busy)s::bigint[])
 ORDER BY o.event_id LIMIT %(limit)s"""
-
-# Which orders still stand where they were read; locked in the order of their events.
-ORDERS_LOCK = """
-SELECT event_id, state, step FROM ea_order WHERE event_id = ANY(%(ids)s::bigint[])
-ORDER BY event_id FOR NO KEY UPDATE"""
 
 # The orders of the bridge that are among settled ones, whether or not the executor has noted their acceptance.
 SETTLED_LOCK = """
@@ -93,28 +81,56 @@ JOIN ea_event AS event ON event.id = o.event_id
 WHERE placed.id = ANY(%(ids)s::uuid[]) AND placed.source = 'ea' AND placed.state <> 'open'
 ORDER BY o.event_id FOR NO KEY UPDATE OF o"""
 
-# Installations take their next numbers in the order of their ids; nothing is locked after this.
-COUNT = """
-UPDATE ea_counter SET no = no + %(steps)s WHERE link_id = %(link_id)s RETURNING no"""
-
-STEPS = f"""
-INSERT INTO ea_order_event (order_id, step, link_id, no, from_state, state, actor, code, at_us, frame)
-SELECT order_id, step, link_id, no, from_state, state, actor, code, {NOW_US}, frame
-FROM jsonb_to_recordset(%(steps)s::jsonb) AS row(order_id bigint, step int, link_id bigint, no bigint, from_state text,
-    state text, actor text, code text, frame text)
-ORDER BY order_id, step"""
-
-ORDERS_MOVE = """
-UPDATE ea_order AS o SET state = row.state, step = row.step, code = row.code,
-    symbol = coalesce(row.symbol, o.symbol), strategy = coalesce(row.strategy, o.strategy),
-    ticket = coalesce(row.ticket, o.ticket), wallet_id = coalesce(row.wallet_id, o.wallet_id),
-    client_order_id = coalesce(row.client_order_id, o.client_order_id),
-    not_after_ms = coalesce(row.not_after_ms, o.not_after_ms), order_id = coalesce(row.placed_id, o.order_id),
-    warnings = coalesce(row.warnings, o.warnings)
-FROM jsonb_to_recordset(%(orders)s::jsonb) AS row(order_id bigint, state text, step int, code text, symbol text,
-    strategy text, ticket text, wallet_id uuid, client_order_id text, not_after_ms bigint, placed_id uuid,
-    warnings text[])
-WHERE o.event_id = row.order_id"""
+# Moves of orders with their numbered steps and frames, by one statement: those whose order stands where it was read.
+# Orders are locked in the order of their events, then counters of installations in the order of their ids; a locked
+# row is read as it is then, whatever the statement's snapshot, and nothing is locked after these. Its transaction waits
+# for the disk or not, as it says; for rows it waits as long as any, also where placements wait less for wallets.
+MOVE = f"""
+WITH settings AS MATERIALIZED (
+    SELECT set_config('synchronous_commit', %(flush)s, true), set_config('lock_timeout', '2000', true)
+), asked AS MATERIALIZED (
+    SELECT row.* FROM settings, jsonb_to_recordset(%(moves)s::jsonb) AS row(
+        order_id bigint, link_id bigint, state text, step int, states text[], actor text, code text, head text,
+        tail text, symbol text, strategy text, ticket text, wallet_id uuid, client_order_id text, not_after_ms bigint,
+        placed_id uuid, warnings text[])
+), locked AS MATERIALIZED (
+    SELECT event_id, state, step FROM ea_order WHERE event_id = ANY(ARRAY(SELECT order_id FROM asked))
+    ORDER BY event_id FOR NO KEY UPDATE
+), due AS MATERIALIZED (
+    SELECT asked.*, cardinality(asked.states) AS steps FROM asked
+    JOIN locked ON locked.event_id = asked.order_id AND locked.state = asked.state AND locked.step = asked.step
+), counters AS MATERIALIZED (
+    SELECT link_id, no FROM ea_counter WHERE link_id = ANY(ARRAY(SELECT DISTINCT link_id FROM due))
+    ORDER BY link_id FOR NO KEY UPDATE
+), numbered AS MATERIALIZED (
+    SELECT due.*, counters.no - due.steps
+                  + sum(due.steps) OVER (PARTITION BY due.link_id ORDER BY due.order_id) AS before_no
+    FROM due JOIN counters ON counters.link_id = due.link_id
+), counted AS (
+    UPDATE ea_counter AS counter SET no = counters.no + taken.steps
+    FROM counters JOIN (SELECT link_id, sum(steps) AS steps FROM due GROUP BY link_id) AS taken
+        ON taken.link_id = counters.link_id
+    WHERE counter.link_id = counters.link_id
+), stepped AS (
+    INSERT INTO ea_order_event (order_id, step, link_id, no, from_state, state, actor, code, at_us, frame)
+    SELECT order_id, step + n, link_id, before_no + n, coalesce(states[n - 1], state), states[n], actor,
+           CASE WHEN n = steps THEN code END, {NOW_US},
+           CASE WHEN n = steps THEN head || (before_no + n) || tail END
+    FROM numbered CROSS JOIN LATERAL generate_series(1, steps) AS n
+    ORDER BY order_id, n
+    RETURNING order_id, step, state
+), moved AS (
+    -- The guard of an order's row looks for its step, which is written by the time that it comes out of "stepped".
+    UPDATE ea_order AS o SET state = stepped.state, step = stepped.step, code = row.code,
+        symbol = coalesce(row.symbol, o.symbol), strategy = coalesce(row.strategy, o.strategy),
+        ticket = coalesce(row.ticket, o.ticket), wallet_id = coalesce(row.wallet_id, o.wallet_id),
+        client_order_id = coalesce(row.client_order_id, o.client_order_id),
+        not_after_ms = coalesce(row.not_after_ms, o.not_after_ms), order_id = coalesce(row.placed_id, o.order_id),
+        warnings = coalesce(row.warnings, o.warnings)
+    FROM numbered AS row JOIN stepped ON stepped.order_id = row.order_id AND stepped.step = row.step + row.steps
+    WHERE o.event_id = row.order_id
+)
+SELECT order_id FROM numbered"""
 
 LATENCY = """
 INSERT INTO ea_latency (event_id, deal_ms, signed_ms, offset_ms, rtt_us, recv_us, log_us, decided_us, submitted_us,
@@ -125,8 +141,6 @@ FROM jsonb_to_recordset(%(rows)s::jsonb) AS row(event_id bigint, deal_ms bigint,
     rtt_us bigint, recv_us bigint, log_us bigint, decided_us bigint, submitted_us bigint, answered_us bigint,
     opened_ms bigint, ref_price text, open_price text, min_payout text, payout_percent int)
 ON CONFLICT DO NOTHING"""
-
-TOLD = f"SELECT pg_notify('{TOLD_CHANNEL}', link::text) FROM unnest(%(links)s::bigint[]) AS link"
 
 # --- risk ---------------------------------------------------------------------------------------------
 
@@ -235,6 +249,20 @@ ORDER BY link_id, wallet_id, no"""
 FRAMES = """
 SELECT link_id, no, frame FROM ea_order_event
 WHERE link_id = %(link_id)s AND no > %(after)s AND frame IS NOT NULL ORDER BY no LIMIT %(limit)s"""
+
+# The same for many installations at once, each from where its connections are.
+FRAMES_EACH = """
+SELECT asked.link_id, told.no, told.frame
+FROM unnest(%(links)s::bigint[], %(afters)s::bigint[]) AS asked(link_id, after) CROSS JOIN LATERAL (
+    SELECT no, frame FROM ea_order_event AS step
+    WHERE step.link_id = asked.link_id AND step.no > asked.after AND frame IS NOT NULL ORDER BY no LIMIT %(limit)s
+) AS told
+ORDER BY asked.link_id, told.no"""
+
+NEWS = """
+SELECT asked.link_id FROM unnest(%(links)s::bigint[], %(afters)s::bigint[]) AS asked(link_id, after)
+JOIN ea_counter AS counter ON counter.link_id = asked.link_id AND counter.no > asked.after
+WHERE counter.link_id = ANY(%(links)s::bigint[])"""
 
 NEWEST_NO = "SELECT link_id, no FROM ea_counter WHERE link_id = ANY(%(links)s::bigint[])"
 

@@ -11,12 +11,11 @@ import psycopg
 import structlog
 from django.db import connection
 
-from ea.executor import BATCH_MAX, orders_execute
+from ea.executor import BATCH_MAX, BUSY_WAIT_MS, LeftAlone, orders_execute
 from ea.log import DATABASE_AWAY
-from ea.statements import DUE_CHANNEL
+from ea.notices import DUE_CHANNEL, links_of
 from kernel import db
 from kernel.metrics import count
-from settlement.batches import SetAside
 from settlement.listening import listening_connection
 
 log = structlog.get_logger(__name__)
@@ -39,7 +38,7 @@ class Lane:
         self._lane, self._lanes = lane, lanes
         self._stopping, self._woken = Event(), Event()
         self._session: Any = None
-        self._aside = SetAside()
+        self._left_alone = LeftAlone()
         self._thread = Thread(target=self.run, name=f"ea-lane-{lane}", daemon=True)
         self.turned_at_s = time.monotonic()
 
@@ -82,7 +81,7 @@ class Lane:
         """Execute a batch if this is our lane; return how many orders came to an answer."""
         if not self._held():
             return 0
-        return orders_execute(lane=self._lane, lanes=self._lanes, limit=BATCH_MAX, aside=self._aside)
+        return orders_execute(lane=self._lane, lanes=self._lanes, limit=BATCH_MAX, left_alone=self._left_alone)
 
     def _held(self) -> bool:
         session = connection.connection
@@ -93,6 +92,7 @@ class Lane:
             return False
         # A process that is stopped or cut off says nothing: the server ends its session, and the lane is free.
         db.row("SELECT set_config('idle_session_timeout', %s, false)", [f"{SILENT_MS}ms"])
+        db.row("SELECT set_config('lock_timeout', %s, false)", [f"{BUSY_WAIT_MS}ms"])
         self._session = connection.connection
         return True
 
@@ -124,9 +124,9 @@ class Executor:
             try:
                 if self._listener is None:
                     self._listener = listening_connection(DUE_CHANNEL)
-                for _ in self._listener.notifies(timeout=INTERVAL_S, stop_after=1):
-                    for lane in self.lanes:
-                        lane.wake()
+                for notice in self._listener.notifies(timeout=INTERVAL_S, stop_after=1):
+                    for lane in {link_id % len(self.lanes) for link_id in links_of(notice.payload)}:
+                        self.lanes[lane].wake()
             except DATABASE_AWAY:
                 # The lanes ask by themselves meanwhile, and say that the database is away.
                 count("ea_executor_listener_failed")

@@ -16,7 +16,7 @@ from bench.ratios.servers import ROOT, Rig
 if TYPE_CHECKING:
     from bench.ratios.stock import Stock
 
-GROUPS = ("placement", "http", "settlement", "traders", "ticks", "fanout", "delays", "resettle")
+GROUPS = ("placement", "http", "settlement", "traders", "ticks", "fanout", "delays", "resettle", "bridge")
 
 
 def options_parsed(arguments: Sequence[str]) -> argparse.Namespace:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bench.ratios import delays, fanout, http, placement, resettle, settlement, ticks, traders
+from bench.ratios import bridge, delays, fanout, http, placement, resettle, settlement, ticks, traders
 from bench.ratios.measures import Row
 from bench.ratios.run import Run
 
@@ -17,4 +17,5 @@ GROUPS: dict[str, Callable[[Run], list[Row]]] = {
     "fanout": fanout.rows,
     "delays": delays.rows,
     "resettle": resettle.rows,
+    "bridge": bridge.rows,
 }

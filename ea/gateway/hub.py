@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
@@ -54,7 +54,13 @@ class Hub:
 
     def start(self) -> None:
         """Begin to listen for news and to look after connections."""
-        self._news = News(asyncio.get_running_loop(), told=self.told, ended=self.keys_ended, watched=self._watched)
+        self._news = News(
+            asyncio.get_running_loop(),
+            told=self.told,
+            ended=self.keys_ended,
+            far=self._far,
+            kids=lambda: list(self._keys),
+        )
         self._news.start()
         self._sweeping = asyncio.create_task(self._sweep(), name="ea sweep")
 
@@ -182,10 +188,11 @@ class Hub:
         if self._news is not None and session.key is not None:
             self._news.look(session.key.link_id)
 
-    def _watched(self) -> tuple[dict[int, int], list[str]]:
-        """Return how far the connections of each installation are, and the keys in use; called on another thread."""
-        far = {link: min((one.told_no for one in tuple(of)), default=None) for link, of in tuple(self._by_link.items())}
-        return {link: no for link, no in far.items() if no is not None}, list(self._keys)
+    def _far(self, links: Collection[int] | None) -> dict[int, int]:
+        """Return how far the connections of some installations are, or of all; called on another thread."""
+        wanted = tuple(self._by_link) if links is None else links
+        far = {link: min((one.told_no for one in tuple(self._by_link.get(link, ()))), default=None) for link in wanted}
+        return {link: no for link, no in far.items() if no is not None}
 
     # --- looking after ------------------------------------------------------------------------------
 

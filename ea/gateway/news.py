@@ -1,12 +1,13 @@
 """A thread that listens to the database for decided events and ended keys, and hands them to the event loop.
 
-Notifications make it quick; that nothing is missed is the work of asking each half second.
+Notifications make it quick; that nothing is missed is the work of asking now and then.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection
 from threading import Event, Lock, Thread
 from typing import Any
 
@@ -16,17 +17,18 @@ from django.db import connection
 
 from ea.keys import CHANNEL, keys_ended
 from ea.log import DATABASE_AWAY
-from ea.news import FRAMES_MAX, frames_after, newest_numbers
-from ea.statements import TOLD_CHANNEL
+from ea.news import FRAMES_MAX, frames_after_each, links_with_news
+from ea.notices import TOLD_CHANNEL, links_of
 from kernel.metrics import count
 from settlement.listening import listening_connection
 
 log = structlog.get_logger(__name__)
 
-INTERVAL_S = 0.5
+# How often the ends of keys are asked for, and news that nobody told of: a notice is lost when its sender dies.
+INTERVAL_S, UNTOLD_S = 0.5, 2.0
 
 Told = Callable[[int, list[tuple[int, str]]], None]
-Watched = Callable[[], tuple[dict[int, int], list[str]]]
+Far = Callable[[Collection[int] | None], dict[int, int]]
 
 
 class News:
@@ -34,17 +36,25 @@ class News:
 
     :param told: called on the event loop with an installation and its frames
     :param ended: called on the event loop with keys that are not in force any more
-    :param watched: returns how far each connected installation is, and the keys in use
+    :param far: returns how far the connections of some installations are, or of all; called on this one's thread
+    :param kids: returns the keys in use; called on this one's thread
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, *, told: Told, ended: Callable[[set[str]], None], watched: Watched
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        told: Told,
+        ended: Callable[[set[str]], None],
+        far: Far,
+        kids: Callable[[], list[str]],
     ) -> None:
-        self._loop, self._told, self._ended, self._watched = loop, told, ended, watched
+        self._loop, self._told, self._ended, self._far, self._kids = loop, told, ended, far, kids
         self._stopping = Event()
         self._listener: psycopg.Connection[Any] | None = None
         self._lock = Lock()
         self._asked: set[int] = set()
+        self._keys_asked_s = self._news_asked_s = -UNTOLD_S
         self._thread = Thread(target=self._run, name="ea-news", daemon=True)
 
     def start(self) -> None:
@@ -79,23 +89,29 @@ class News:
     def _turn(self) -> None:
         if self._listener is None:
             self._listener = listening_connection(TOLD_CHANNEL, CHANNEL)
-        heard = [notice.channel for notice in self._listener.notifies(timeout=INTERVAL_S, stop_after=1)]
-        far, kids = self._watched()
-        if (not heard or CHANNEL in heard) and (ended := keys_ended(kids)):
+        heard = list(self._listener.notifies(timeout=INTERVAL_S, stop_after=1))
+        now_s = time.monotonic()
+        keys_due, news_due = now_s - self._keys_asked_s >= INTERVAL_S, now_s - self._news_asked_s >= UNTOLD_S
+        if keys_due:
+            self._keys_asked_s = now_s
+        if (keys_due or any(notice.channel == CHANNEL for notice in heard)) and (ended := keys_ended(self._kids())):
             self._loop.call_soon_threadsafe(self._ended, ended)
         with self._lock:
-            asked, self._asked = self._asked, set()
-        newest = newest_numbers(far)
-        for link_id, no in newest.items():
-            if no > far[link_id] or link_id in asked:
-                self._tell(link_id, far[link_id])
+            links, self._asked = self._asked, set()
+        for notice in heard:
+            if notice.channel == TOLD_CHANNEL:
+                links |= links_of(notice.payload)
+        far = self._far(links)
+        if news_due:
+            self._news_asked_s, every = now_s, self._far(None)
+            far |= {link_id: every[link_id] for link_id in links_with_news(every)}
+        self._tell(far)
 
-    def _tell(self, link_id: int, after: int) -> None:
-        while frames := frames_after(link_id=link_id, after=after):
-            self._loop.call_soon_threadsafe(self._told, link_id, frames)
-            if len(frames) < FRAMES_MAX:
-                return
-            after = frames[-1][0]
+    def _tell(self, far: dict[int, int]) -> None:
+        while found := frames_after_each(far):
+            for link_id, frames in found.items():
+                self._loop.call_soon_threadsafe(self._told, link_id, frames)
+            far = {link_id: frames[-1][0] for link_id, frames in found.items() if len(frames) == FRAMES_MAX}
 
     def _reset(self) -> None:
         connection.close()

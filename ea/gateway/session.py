@@ -33,6 +33,7 @@ from ea.protocol import (
     ParamsAck,
     Resync,
     Signal,
+    mac_begun,
     message_decoded,
     signature_holds,
 )
@@ -56,6 +57,7 @@ class Session:
         self.heard_s = self.said_s = time.monotonic()
         self.stalled = False
         self._nonce = secrets.token_hex(16)
+        self._mac: hmac.HMAC | None = None
         self._held: list[bytes] = []
         self._numbers = Numbers(0)
         self._unacked = 0
@@ -113,6 +115,7 @@ class Session:
             return
         assert key is not None
         self.stage, self.key, self.sid, self.told_no = Stage.KNOWN, key, hello.sid, told_no
+        self._mac = mac_begun(key.secret)
         self._numbers = Numbers(last_seq)
         if hello.first_seq is not None:
             self._missing(self._numbers.go_on_at(hello.first_seq))
@@ -153,7 +156,8 @@ class Session:
 
     def _signal(self, signal: Signal, payload: bytes) -> None:
         key = self._key_of(signal)
-        if not signature_holds(payload, key.secret):
+        assert self._mac is not None
+        if not signature_holds(payload, self._mac if key is self.key else key.secret):
             raise Rejected(RejectCode.BAD_SIG, "the signature does not hold", event_id=signal.event_id)
         if (signal.acct, signal.server) != (key.account, key.server):
             raise self._refusal(RejectCode.ACCT_MISMATCH, "the key belongs to another account or server", signal)
@@ -227,8 +231,8 @@ class Session:
         raise Rejected(RejectCode.SCHEMA, "the hello was said")
 
     def _verified(self, payload: bytes) -> None:
-        assert self.key is not None
-        if not signature_holds(payload, self.key.secret):
+        assert self._mac is not None
+        if not signature_holds(payload, self._mac):
             raise Rejected(RejectCode.BAD_SIG, "the signature does not hold")
 
     # --- what goes out ------------------------------------------------------------------------------

@@ -109,10 +109,9 @@ FAILPOINTS: dict[str, Step] = {
     "adjustment.posted": Step("approval and money are written, not committed", OPERATOR),
     "wallets.opened": Step("a new user's wallets are open, not committed", WEB),
     # The bridge: signals into the log, then into orders.
-    "ea.copied": Step("signals are received, their log is not written", EA_GATEWAY),
+    "ea.arrived": Step("signals are received, their log is not written", EA_GATEWAY),
     "ea.logged": Step("signals are in the log, not committed", EA_GATEWAY),
     "ea.log_committed": Step("signals are in the log, nobody is told", EA_GATEWAY),
-    "ea.orders_locked": Step("the orders of signals are locked", EA_EXECUTOR),
     "ea.moved": Step("their transitions are written, not committed", EA_EXECUTOR),
     "ea.submitted": Step("what will be placed is written, nothing is placed", EA_EXECUTOR),
     "ea.placed": Step("the order is placed or refused, which is not noted", EA_EXECUTOR),

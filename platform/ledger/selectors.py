@@ -100,17 +100,17 @@ def _distinct(ids: Iterable[UUID]) -> str:
     return db.ids_array({one.int: one for one in ids}.values())
 
 
+# Asked for by every signal of the bridge, too: the ORM takes ten times the processor for it.
+_WALLETS = """
+SELECT wallet.id, wallet.book, wallet.kind, wallet.currency, coalesce(wallet.balance, 0), coalesce(stakes.balance, 0)
+FROM ledger_account AS wallet JOIN ledger_account AS stakes ON stakes.wallet_id = wallet.id
+WHERE wallet.owner_id = %(user_id)s AND wallet.kind IN ('wallet', 'bonus')
+ORDER BY wallet.opened_at_ms, wallet.id"""
+
+
 def wallets_of(user_id: UUID) -> list[WalletRow]:
     """Return a user's wallets, the oldest first."""
-    found = (
-        Account.objects.filter(owner_id=user_id, kind__in=["wallet", "bonus"])
-        .select_related("stakes_account")
-        .order_by("opened_at_ms", "id")
-    )
-    return [
-        WalletRow(row.id, row.book, row.kind, row.currency, row.balance or 0, row.stakes_account.balance or 0)
-        for row in found
-    ]
+    return [WalletRow(*row) for row in db.rows(_WALLETS, {"user_id": user_id})]
 
 
 def wallet_of(*, user_id: UUID, wallet_id: UUID) -> WalletRow | None:

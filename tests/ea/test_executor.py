@@ -16,20 +16,23 @@ from ea import deciding as deciding_module
 from ea import executor as executor_module
 from ea import moves as moves_module
 from ea.domain import TradingState
-from ea.executor import orders_execute
+from ea.executor import BATCH_MAX, LeftAlone, orders_execute
 from ea.log import EventLog
 from ea.models import EaOrder, Latency, SymbolAlias, Transition, UnknownSymbol
 from ea.results import results_apply
 from ea.risk_services import bridge_state_set, state_set
+from ea.symbols import unknown_note
+from ea.worker import Lane
 from kernel import db
 from kernel.facts import facts_apply
 from kernel.metrics import counted
 from quotes.services import symbol_halt
-from settlement.batches import SetAside
+from settlement.listening import listening_connection
 from tests.books import violations
 from tests.ea.bridge import Installation, execute_due, installation, order_of
 from tests.ea.events import arrived
 from tests.market import Market, db_now_ms, market_open, order_row, settle_due
+from tests.support import eventually
 from trading.errors import order_busy
 from trading.models import Order
 
@@ -281,7 +284,7 @@ def _dies_at(step: str) -> Callable[[str], None]:
 class TestOnce:
     """I-34: each event has at most one order, whatever happens in between."""
 
-    @pytest.mark.parametrize("step", ["ea.orders_locked", "ea.moved", "ea.submitted", "ea.placed", "ea.noted"])
+    @pytest.mark.parametrize("step", ["ea.moved", "ea.submitted", "ea.placed", "ea.noted"])
     @pytest.mark.parametrize("hit", [1, 2])
     def test_an_end_at_any_step_is_made_good(self, market: Market, one: Installation, step: str, hit: int) -> None:
         """F-20: whoever comes after submits again what was submitted, and finds the order that is there."""
@@ -343,7 +346,7 @@ class TestOnce:
 
     def test_failures_of_one_do_not_fill_the_batches_of_others(self, market: Market, one: Installation) -> None:
         """Fairness: whoever makes the executor fail, however often, takes the time of nobody else."""
-        broken, good, aside = logged(one, 1), logged(one, 2), SetAside()
+        broken, good, left_alone = logged(one, 1), logged(one, 2), LeftAlone()
         planned = deciding_module.planned
 
         def failing(due: Any, *rest: Any, **more: Any) -> Any:
@@ -352,7 +355,7 @@ class TestOnce:
             return planned(due, *rest, **more)
 
         with mock.patch.object(executor_module, "planned", failing):
-            assert [orders_execute(limit=1, aside=aside) for _ in range(2)] == [0, 1]
+            assert [orders_execute(limit=1, left_alone=left_alone) for _ in range(2)] == [0, 1]
         assert (outcome(broken), outcome(good)) == (("received", None), ("open", None))
 
     def test_a_busy_wallet_is_tried_again(self, market: Market, one: Installation) -> None:
@@ -387,6 +390,113 @@ class TestOnce:
         placed = Order.objects.order_by("accepted_at_ms", "id").values_list("client_order_id", flat=True)
         events = EaOrder.objects.order_by("event").values_list("client_order_id", flat=True)
         assert list(placed) == list(events)
+
+
+class TestDenials:
+    """What becomes no order is written in batches, which change neither its order nor that it is told once."""
+
+    def test_a_batch_is_one_commit(self, market: Market, one: Installation) -> None:
+        others = [installation() for _ in range(3)]
+        EventLog().append([arrived(each, seq, action="cancel") for each in (one, *others) for seq in range(1, 6)])
+        assert orders_execute() == 20
+        assert db.row("SELECT count(*), count(DISTINCT xmin::text) FROM ea_order_event") == (20, 1)
+        assert Latency.objects.count() == 20
+        for each in (one, *others):
+            told = Transition.objects.filter(link=each.link).order_by("no")
+            assert [step.no for step in told] == [1, 2, 3, 4, 5]
+            assert [step.order_id for step in told] == sorted(step.order_id for step in told)
+            assert [msgspec.json.decode(step.frame or "")["no"] for step in told] == [1, 2, 3, 4, 5]
+        assert violations() == {}
+
+    def test_denials_and_orders_are_told_in_the_order_of_their_events(self, market: Market, one: Installation) -> None:
+        asked = [{"action": "cancel"}, {}, {"symbol": "NOSUCH"}, {"action": "reverse"}, {}]
+        ids = [logged(one, seq, **changes) for seq, changes in enumerate(asked, 1)]
+        assert orders_execute() == 5
+        told = Transition.objects.filter(frame__isnull=False).order_by("no").values_list("order__event__event_id")
+        assert [str(event_id) for (event_id,) in told] == ids
+
+    def test_one_that_cannot_be_written_does_not_hold_up_the_others(self, market: Market, one: Installation) -> None:
+        ids = [logged(one, seq, symbol=symbol) for seq, symbol in enumerate(("NOSUCH", "BROKEN", "NONE"), 1)]
+        note, left_alone = unknown_note, LeftAlone()
+
+        def failing(*, raw: str, **rest: Any) -> None:
+            if raw == "BROKEN":
+                raise KeyError("a fault of ours")
+            note(raw=raw, **rest)
+
+        with mock.patch.object(executor_module, "unknown_note", failing):
+            assert [orders_execute(left_alone=left_alone) for _ in range(2)] == [2, 0]
+        assert [outcome(event_id)[0] for event_id in ids] == ["denied", "received", "denied"]
+        assert execute_due() == 1
+        assert [names.raw for names in UnknownSymbol.objects.order_by("raw")] == ["BROKEN", "NONE", "NOSUCH"]
+
+    def test_an_end_in_the_middle_is_made_good(self, market: Market, one: Installation) -> None:
+        """F-20: nothing of a batch is there, or all of it."""
+        for seq in range(1, 6):
+            logged(one, seq, action="cancel")
+        with mock.patch.object(moves_module, "reach", _dies_at("ea.moved")), pytest.raises(_Stopped):
+            orders_execute()
+        connection.close()
+        assert Transition.objects.count() == 0
+        assert execute_due() == 5
+        assert list(Transition.objects.order_by("no").values_list("no", flat=True)) == [1, 2, 3, 4, 5]
+        assert violations() == {}
+
+    def test_executors_side_by_side_deny_each_event_once(self, market: Market, one: Installation) -> None:
+        """I-34: a row that somebody else has moved meanwhile is left as it is; numbers have no gap and no double."""
+        others = [installation() for _ in range(3)]
+        EventLog().append([arrived(each, seq, action="cancel") for each in (one, *others) for seq in range(1, 11)])
+
+        def run(_: int) -> None:
+            try:
+                orders_execute(limit=7)
+                orders_execute()
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(run, range(4)))
+        execute_due()
+        assert Transition.objects.count() == EaOrder.objects.filter(state="denied", step=1).count() == 40
+        for each in (one, *others):
+            numbers = Transition.objects.filter(link=each.link).order_by("no").values_list("no", flat=True)
+            assert list(numbers) == list(range(1, 11))
+        assert violations() == {}
+
+
+class TestBusyWallets:
+    """Fairness: whoever's wallet is busy waits by himself, and none of his events overtakes another one."""
+
+    def test_others_of_the_lane_do_not_wait_for_it(self, market: Market, one: Installation) -> None:
+        other = installation()
+        waiting = [arrived(one, seq, valid_ms=60_000) for seq in range(1, BATCH_MAX + 11)]
+        EventLog().append(waiting)
+        behind = logged(other)
+        holder, lane = listening_connection(), Lane(0, 1)
+        try:
+            with holder.transaction():
+                holder.execute("SELECT FROM ledger_account WHERE id = %s FOR UPDATE", [one.trader.wallets["demo"]])
+                lane.start()
+                # A batch and more is waiting in front of it; each placement would wait two seconds for the wallet.
+                eventually(lambda: outcome(behind)[0] == "open", within_s=10)
+                states = [outcome(event.signal.event_id)[0] for event in waiting]
+                assert states == ["submitted", *["received"] * (len(waiting) - 1)]
+            eventually(lambda: market.heartbeat() and EaOrder.objects.exclude(state="open").count() == 0, within_s=20)
+        finally:
+            lane.stop()
+            holder.close()
+        mine = Order.objects.filter(user_id=one.trader.user.pk).order_by("accepted_at_ms", "id")
+        assert [order.client_order_id for order in mine] == [f"ea:{event.signal.event_id}" for event in waiting]
+
+    def test_installations_of_one_wallet_wait_once(self, market: Market, one: Installation) -> None:
+        """The other installation's signal is not even submitted while the wallet is known to be busy."""
+        second = installation(one.trader, account="2")
+        first_id, second_id = logged(one), logged(second)
+        busy = mock.Mock(side_effect=order_busy())
+        with mock.patch.object(executor_module, "order_place", busy):
+            assert orders_execute() == 0
+        assert (busy.call_count, outcome(first_id)[0], outcome(second_id)[0]) == (1, "submitted", "received")
+        assert execute_due() == 2
 
 
 class TestResults:

@@ -57,6 +57,8 @@ class FakeLog:
             self.seqs.append(event.signal.seq)
         return results
 
+    def tell(self) -> None: ...
+
 
 class FakeHub:
     """What a session needs of its hub: the inbox, and nobody to tell."""

@@ -216,3 +216,23 @@ def test_a_backslash_and_any_word_survive_the_copy(one: Installation) -> None:
     event = Event.objects.get()
     assert (event.sid, bytes(event.raw)) == (sid, plain.raw)
     assert signal_decoded(bytes(event.raw)) == plain.signal
+
+
+def test_a_commit_of_the_log_waits_for_the_disk_whatever_the_default_is(one: Installation) -> None:
+    """I-34: what is acknowledged is on the disk, and the setting of the session is left as it was."""
+    seen = list[str]()
+
+    def setting() -> str:
+        found = db.row("SHOW synchronous_commit")
+        assert found is not None
+        return str(found[0])
+
+    db.run("SET synchronous_commit = off")
+    try:
+        with mock.patch.object(
+            log_module, "reach", lambda step: seen.extend([setting()] if step == "ea.logged" else [])
+        ):
+            EventLog().append([arrived(one, 1)])
+        assert [*seen, setting()] == ["on", "off"]
+    finally:
+        db.run("RESET synchronous_commit")

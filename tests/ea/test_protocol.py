@@ -20,6 +20,7 @@ from ea.protocol import (
     Hello,
     Signal,
     Target,
+    mac_begun,
     message_decoded,
     payloads_listed,
     signal_decoded,
@@ -186,7 +187,10 @@ class TestSignatures:
         ours = payload(SIGNAL)
         theirs = Credentials("k1", SECRET.decode(), account="a", server="s").signed(SIGNAL)
         assert ours == theirs
+        begun = mac_begun(SECRET)
         assert signature_holds(ours, SECRET)
+        assert [signature_holds(ours, begun) for _ in range(2)] == [True, True]
+        assert not signature_holds(ours, mac_begun(SECRET[1:]))
         assert ours.startswith(b'{"type":"signal"')
         assert len(ours) - len(json.dumps(SIGNAL, separators=(",", ":"))) == 74 - 1
 

@@ -84,7 +84,7 @@ _ONE, _STANDS, _CHAIN, _ADD_UP = "I-34 each event", "I-34 each order", "I-34 the
 _result = results._result
 _GUARD = "ea_order.ea_order_guard"
 _NO_ORDER = statements.LOG.replace("FROM logged\n)", "FROM logged WHERE false\n)")
-_OLD_STEP = statements.ORDERS_MOVE.replace("step = row.step,", "step = row.step - 1,")
+_OLD_STEP = statements.MOVE.replace("step = stepped.step,", "step = stepped.step - 1,")
 
 BRIDGE_MUTANTS = (
     Mutant(_ONE, "an event is logged and nobody is given it", ((statements, "LOG", _NO_ORDER),), act=_signals),
@@ -92,7 +92,7 @@ BRIDGE_MUTANTS = (
     Mutant(
         _STANDS,
         "a step is written and the order's row does not count it",
-        ((statements, "ORDERS_MOVE", _OLD_STEP),),
+        ((statements, "MOVE", _OLD_STEP),),
         walls=(_GUARD,),
         act=_denied,
     ),

@@ -152,6 +152,7 @@ def _acts(market: Market, trader: Trader, other: Trader) -> None:
     page = events_after(user_id=trader.user.pk, after=5, ledgers=None, limit=50)
     assert page.events
     statement(account_id=trader.wallets["real"], before_no=None, limit=51)
+    assert len(selectors.wallets_of(trader.user.pk)) == len(trader.wallets)
 
 
 def _bridge(market: Market, trader: Trader, other: Trader) -> Installation:

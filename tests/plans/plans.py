@@ -109,3 +109,54 @@ def _prepared(cursor: Any, statement: str, params: Mapping[str, Any]) -> str:
     cursor.execute(f"PREPARE hot {declared} AS {text}")
     values = ", ".join(sql.Literal(params[name]).as_string() for name in names)
     return f"EXECUTE hot ({values})" if names else "EXECUTE hot"
+
+
+LARGE = frozenset(
+    {
+        "accounts_user",
+        "ea_counter",
+        "ea_event",
+        "ea_key",
+        "ea_link",
+        "ea_order",
+        "ea_order_event",
+        "ea_result_tally",
+        "ea_risk_stop",
+        "ea_trading_switch",
+        "ledger_account",
+        "ledger_transfer",
+        "quotes_candle",
+        "quotes_tick",
+        "realtime_event",
+        "realtime_event_counter",
+        "trading_order",
+        "trading_order_open",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Hot:
+    """A hot statement, and for each table that it reads the indexes of which one has to serve it."""
+
+    name: str
+    statement: str
+    indexes: tuple[tuple[str, ...], ...]
+    large: frozenset[str] = LARGE
+    # Whether its plan is worth anything without the values; a limit of unknown size is taken for a tenth of the table.
+    generic: bool = True
+
+    def check(self, plan: Plan) -> None:
+        """Hold a plan to what is asked for."""
+        for choices in self.indexes:
+            assert plan.indexes.intersection(choices), (choices, plan.drawn())
+        assert not plan.read_whole & self.large, plan.drawn()
+
+
+def index_drop(name: str) -> None:
+    """Drop an index, or the constraint that owns it; the test's end undoes it."""
+    owner = db.row(
+        "SELECT conrelid::regclass::text FROM pg_constraint WHERE conindid = to_regclass(%s) AND contype IN ('p', 'u')",
+        [name],
+    )
+    db.run(f"ALTER TABLE {owner[0]} DROP CONSTRAINT {name} CASCADE" if owner else f"DROP INDEX {name} CASCADE")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,7 +21,7 @@ from realtime import statements as events_statements
 from settlement import statements as settlement_statements
 from settlement.checks import CHECKS, Form
 from tests.plans.filled import DAY_MS, Filled, recorded
-from tests.plans.plans import Plan, plan_of
+from tests.plans.plans import LARGE, Hot, Plan, index_drop, plan_of
 from trading import statements as trading_statements
 from trading.models import Order
 from trading.selectors import OrderFilter, orders_of
@@ -31,44 +30,10 @@ from trading.statistics import GROUPED, LOSING_RUN, ORDERS_MAX, Asked
 # One worker fills the database once.
 pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("plans")]
 
-LARGE = {
-    "accounts_user",
-    "ea_event",
-    "ea_order",
-    "ea_result_tally",
-    "ea_risk_stop",
-    "ea_trading_switch",
-    "ledger_account",
-    "ledger_transfer",
-    "quotes_candle",
-    "quotes_tick",
-    "realtime_event",
-    "realtime_event_counter",
-    "trading_order",
-    "trading_order_open",
-}
 # The unique index beside the primary key begins with the id, too: either will do.
 ACCOUNT = ("ledger_account_pkey", "ledger_account_place")
 WALLET_OF_OWNER = ("ledger_account_one_wallet", "ledger_account_owner_id_c8eca69b")
 SYMBOL = ("quotes_symbol_code_key", "quotes_symbol_code_2e4aa466_like")
-
-
-@dataclass(frozen=True)
-class Hot:
-    """A hot statement, and for each table that it reads the indexes of which one has to serve it."""
-
-    name: str
-    statement: str
-    indexes: tuple[tuple[str, ...], ...]
-    large: frozenset[str] = frozenset(LARGE)
-    # Whether its plan is worth anything without the values; a limit of unknown size is taken for a tenth of the table.
-    generic: bool = True
-
-    def check(self, plan: Plan) -> None:
-        """Hold a plan to what is asked for."""
-        for choices in self.indexes:
-            assert plan.indexes.intersection(choices), (choices, plan.drawn())
-        assert not plan.read_whole & self.large, plan.drawn()
 
 
 HOT = [
@@ -113,6 +78,7 @@ HOT = [
     Hot("candles read", quotes_reads._CANDLES, (("quotes_candle_pkey",),)),
     Hot("candles joined", quotes_reads._CANDLES_JOINED, (("quotes_candle_pkey",),)),
     Hot("events after", events_reads._PAGE, (("realtime_event_pkey",), ("realtime_event_counter_pkey",))),
+    Hot("wallets of a user", ledger_reads._WALLETS, (WALLET_OF_OWNER, ("ledger_account_wallet_id_key",))),
     Hot(
         "wallet statement",
         ledger_reads._STATEMENT,
@@ -164,19 +130,10 @@ WITHOUT = [pytest.param(hot, choices, id=f"{hot.name}: {choices[0]}") for hot in
 def test_a_plan_without_its_index_is_seen(filled: Filled, hot: Hot, choices: tuple[str, ...]) -> None:
     """Each check above turns red when what it asks for is taken away."""
     for name in choices:
-        _index_drop(name)
+        index_drop(name)
 
     with pytest.raises(AssertionError):
         hot.check(plan_here(filled, hot.statement))
-
-
-def _index_drop(name: str) -> None:
-    """Drop an index, or the constraint that owns it; the test's end undoes it."""
-    owner = db.row(
-        "SELECT conrelid::regclass::text FROM pg_constraint WHERE conindid = to_regclass(%s) AND contype IN ('p', 'u')",
-        [name],
-    )
-    db.run(f"ALTER TABLE {owner[0]} DROP CONSTRAINT {name} CASCADE" if owner else f"DROP INDEX {name} CASCADE")
 
 
 @MODES
@@ -200,7 +157,7 @@ def test_a_later_page_of_orders_reads_by_its_index(filled: Filled, generic: bool
 def test_the_list_of_orders_without_its_index_is_seen(filled: Filled) -> None:
     """The check above turns red with the index gone."""
     statement, params = _orders_listed(filled, second=False)
-    _index_drop("trading_order_by_user")
+    index_drop("trading_order_by_user")
 
     assert "Sort" in {node["Node Type"] for node in plan_of(statement, params).nodes()}
 
@@ -276,7 +233,7 @@ def test_the_search_for_evidence_without_its_index_is_seen(filled: Filled) -> No
     """Without the index every partition is read: the check above sees that."""
     order = Order.objects.filter(state="tied").first()
     assert order is not None
-    _index_drop("quotes_tick_newest")
+    index_drop("quotes_tick_newest")
     statement = (
         f"SELECT evidence.seq FROM trading_order AS o {settlement_statements.evidence_joins()} WHERE o.id = %(id)s"
     )
@@ -352,6 +309,6 @@ def test_a_check_without_its_summary_is_seen(filled: Filled, index: str, start: 
     """The check above turns red with a summary of time gone."""
     statement = next(check.forms[Form.LATELY] for name, check in CHECKS.items() if name.startswith(start))
     assert isinstance(statement, str)
-    _index_drop(index)
+    index_drop(index)
 
     assert [name for name in _read_whole(filled, statement) if name.startswith(table)]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ipaddress
 import resource
 import signal
 import ssl
+import sys
 from typing import Any
 
 import structlog
@@ -17,6 +19,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from ea.gateway.server import Gateway
 
 log = structlog.get_logger(__name__)
+
+# How long the loop may keep the interpreter while the thread of the log wants it.
+SWITCH_S = 0.001
 
 
 class Command(BaseCommand):
@@ -46,6 +51,9 @@ class Command(BaseCommand):
             raise CommandError(f"{host} is seen from outside: give --tls-cert and --tls-key, or --behind-proxy")
         port = settings.EA_PORT if options["port"] is None else options["port"]
         _files_allowed()
+        # What is loaded by now stays; looking through it for garbage again and again would hold up every connection.
+        gc.freeze()
+        sys.setswitchinterval(SWITCH_S)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(self._serve(host, port, tls))
 

@@ -1,0 +1,57 @@
+"""The verdict on the bridge's soak: each thing that may not happen makes a run fail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bench.soak.bridge import options_parsed, report_text, verdict
+
+HOLDS: dict[str, Any] = {
+    "asked": {"connections": 10, "sockets": 1, "per_s": 100, "seconds": 1},
+    "sent": 100,
+    "acknowledged": 100,
+    "per_s": 99,
+    "faults": {},
+    "logged": 100,
+    "states": {"denied risk.halted": 98, "open": 2},
+    "orders": 2,
+    "orders_asked": 2,
+    "books": "all hold",
+}
+
+
+def test_a_run_that_holds_has_no_problem() -> None:
+    assert verdict(HOLDS) == []
+    assert report_text(HOLDS | {"problems": []}).endswith("holds")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"acknowledged": 99}, "99 acknowledged"),
+        ({"logged": 101}, "101 in the log"),
+        ({"faults": {"duplicate": 1}}, "duplicate: 1"),
+        ({"states": {"denied risk.halted": 98, "expired signal.stale": 1, "open": 1}}, "signal.stale"),
+        ({"orders": 3}, "3 made"),
+        ({"per_s": 97}, "97 a second of 100"),
+        ({"books": "I-34: 1"}, "I-34"),
+    ],
+)
+def test_what_may_not_happen_is_said(changed: dict[str, Any], said: str) -> None:
+    """I-34: acknowledged once, logged once, one answer each, and the books hold."""
+    (problem,) = verdict(HOLDS | changed)
+    assert said in problem
+    assert f"FAILED {problem}" in report_text(HOLDS | changed | {"problems": [problem]})
+
+
+def test_the_usual_size_is_ten_thousand_signals_a_second_of_a_thousand_connections() -> None:
+    asked = options_parsed([])
+    assert (asked.connections, asked.per_s, asked.seconds, asked.orders_per_s) == (1_000, 10_000, 60, 20)
+
+
+@pytest.mark.parametrize("wrong", [["--connections", "1001"], ["--sockets", "1001"], ["--orders-per-s", "0"]])
+def test_a_size_that_cannot_be_is_refused(wrong: list[str]) -> None:
+    with pytest.raises(SystemExit):
+        options_parsed(wrong)
