@@ -188,7 +188,7 @@ def test_half_an_acknowledgement(
 def test_acknowledgements_that_take_their_time(
     chart: MakeChart, real: Real, market: Market, one: Installation, expert: str, transport: str
 ) -> None:
-    real.ways[transport].spoiling.delay_s = 0.3
+    real.ways[transport].spoiling.delay_s = 0.15
     at = chart(expert, transport, real.endpoint(one), **PATIENT)
 
     traded(at, expert, "buy", "sell")
