@@ -165,16 +165,16 @@ class TestOffsets:
         """ea 6.6: what was measured before a clock was set said nothing of it any more, and decided for 40 s."""
         offset = Offset()
         for second in range(8):
-            offset.heard(recv_us=second * 1_000_000, client_ms=second * 1_000, rtt_us=100)
+            offset.heard(recv_us=second * 1_000_000 + 1_000, client_ms=second * 1_000, rtt_us=2_000)
         for second in range(8, 8 + beats):
             assert offset.ms == 0
-            offset.heard(recv_us=second * 1_000_000, client_ms=second * 1_000 + set_ms, rtt_us=900)
+            offset.heard(recv_us=second * 1_000_000 + 4_000, client_ms=second * 1_000 + set_ms, rtt_us=8_000)
         assert offset.ms == -set_ms
 
     def test_a_heartbeat_that_was_held_up_sets_no_clock(self) -> None:
         """F-20: signals that waited in a line with it must not seem fresh."""
         offset = Offset()
-        offset.heard(recv_us=10_000_000, client_ms=10_000, rtt_us=100)
+        offset.heard(recv_us=10_001_000, client_ms=10_000, rtt_us=2_000)
         for client_ms in (15_000, 20_000):
-            offset.heard(recv_us=30_000_000, client_ms=client_ms, rtt_us=100)
+            offset.heard(recv_us=30_001_000, client_ms=client_ms, rtt_us=2_000)
         assert offset.ms == 0
