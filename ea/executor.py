@@ -47,8 +47,8 @@ ACTOR = "executor"
 BATCH_MAX = 50
 # How long a placement of the bridge waits for its wallet. Others of its lane wait as long, once.
 BUSY_WAIT_MS = 100
-# How long an installation is left alone whose wallet was busy.
-BUSY_S = 0.25
+# How long an installation is left alone whose wallet was busy, and how long a turn goes on looking behind such ones.
+BUSY_S, TURN_S = 0.25, 5.0
 # Nobody's fault and soon over; the order is submitted again until its time has run out.
 _TRIED_AGAIN = frozenset({"order.busy"})
 
@@ -95,6 +95,7 @@ def orders_execute(
     :raises OperationalError: the database is away
     """
     left_alone, answered = LeftAlone() if left_alone is None else left_alone, 0
+    until_s = time.monotonic() + TURN_S
     while True:
         turn = _Turn(left_alone)
         due = _due(lane, lanes, limit, left_alone)
@@ -102,7 +103,7 @@ def orders_execute(
             turn.take(one)
         turn.denials_write()
         answered += turn.answered
-        if len(due) < limit or not turn.left:
+        if len(due) < limit or not turn.left or time.monotonic() > until_s:
             return answered
         # Events of those who wait filled the batch: what is due of others stands behind them.
 

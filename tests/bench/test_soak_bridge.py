@@ -27,14 +27,22 @@ def test_a_run_that_holds_has_no_problem() -> None:
     assert report_text(HOLDS | {"problems": []}).endswith("holds")
 
 
+def test_a_signal_that_was_decided_too_late_is_no_order_and_no_fault() -> None:
+    """ea 5: the executor may be behind; what is stale by then is denied."""
+    states = {"denied risk.halted": 98, "expired signal.stale": 1, "open": 1}
+    assert verdict(HOLDS | {"states": states, "orders": 1}) == []
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
         ({"acknowledged": 99}, "99 acknowledged"),
         ({"logged": 101}, "101 in the log"),
         ({"faults": {"duplicate": 1}}, "duplicate: 1"),
-        ({"states": {"denied risk.halted": 98, "expired signal.stale": 1, "open": 1}}, "signal.stale"),
-        ({"orders": 3}, "3 made"),
+        ({"states": {"denied risk.halted": 97, "denied symbol.unknown": 1, "open": 2}}, "symbol.unknown"),
+        ({"states": {"denied risk.halted": 98, "open": 1}, "orders": 1}, "2 orders asked for"),
+        ({"states": {"denied risk.halted": 98, "expired signal.stale": 2}, "orders": 0}, "2 orders asked for"),
+        ({"orders": 3}, "3 orders for 2 signals"),
         ({"per_s": 97}, "97 a second of 100"),
         ({"books": "I-34: 1"}, "I-34"),
     ],

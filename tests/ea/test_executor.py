@@ -471,14 +471,14 @@ class TestBusyWallets:
         other = installation()
         waiting = [arrived(one, seq, valid_ms=60_000) for seq in range(1, BATCH_MAX + 11)]
         EventLog().append(waiting)
-        behind = logged(other)
+        behind = logged(other, valid_ms=60_000)
         holder, lane = listening_connection(), Lane(0, 1)
         try:
             with holder.transaction():
                 holder.execute("SELECT FROM ledger_account WHERE id = %s FOR UPDATE", [one.trader.wallets["demo"]])
                 lane.start()
                 # A batch and more is waiting in front of it; each placement would wait two seconds for the wallet.
-                eventually(lambda: outcome(behind)[0] == "open", within_s=10)
+                eventually(lambda: market.heartbeat() and outcome(behind)[0] == "open", within_s=10)
                 states = [outcome(event.signal.event_id)[0] for event in waiting]
                 assert states == ["submitted", *["received"] * (len(waiting) - 1)]
             eventually(lambda: market.heartbeat() and EaOrder.objects.exclude(state="open").count() == 0, within_s=20)
