@@ -27,7 +27,7 @@ class Move:
     :param step: how many transitions the order had made
     :param states: where it goes, one after the other
     :param frame: what its client is told at the end; its number is put in here
-    :param fields: columns of the order that get their value now
+    :param fields: columns of the order that get their value now; the last step keeps them, as replay reads them
     """
 
     event: int
@@ -56,7 +56,7 @@ def moves_write(moves: Sequence[Move]) -> list[Move]:
         return []
     reach("ea.orders_locked")
     steps = _numbered(due)
-    db.run(statements.STEPS, {"steps": json.dumps(steps)})
+    db.run(statements.STEPS, {"steps": json.dumps(steps, default=str)})
     db.run(statements.ORDERS_MOVE, {"orders": json.dumps([_order(move) for move in due], default=str)})
     if links := sorted({move.link_id for move in due if move.frame is not None}):
         db.rows(statements.TOLD, {"links": db.numbers_array(links)})
@@ -94,6 +94,7 @@ def _steps(link_id: int, moves: Sequence[Move]) -> list[dict[str, Any]]:
                 "actor": move.actor,
                 "code": move.code if last else None,
                 "frame": _frame(move.frame, no) if last else None,
+                "given": _given(move) if last else None,
             }
             steps.append(step)
             at = state
@@ -102,6 +103,15 @@ def _steps(link_id: int, moves: Sequence[Move]) -> list[dict[str, Any]]:
 
 def _frame(frame: OrderFrame | None, no: int) -> str | None:
     return None if frame is None else encoded(msgspec.structs.replace(frame, no=no)).decode()
+
+
+def _given(move: Move) -> dict[str, Any] | None:
+    """Return what the order's row gets, by the names of its columns."""
+    given = {name: value for name, value in (move.fields or {}).items() if value is not None}
+    if "placed_id" in given:
+        # Within the statement this name is the event's number.
+        given["order_id"] = given.pop("placed_id")
+    return given or None
 
 
 def _order(move: Move) -> dict[str, Any]:

@@ -98,10 +98,10 @@ COUNT = """
 UPDATE ea_counter SET no = no + %(steps)s WHERE link_id = %(link_id)s RETURNING no"""
 
 STEPS = f"""
-INSERT INTO ea_order_event (order_id, step, link_id, no, from_state, state, actor, code, at_us, frame)
-SELECT order_id, step, link_id, no, from_state, state, actor, code, {NOW_US}, frame
+INSERT INTO ea_order_event (order_id, step, link_id, no, from_state, state, actor, code, at_us, frame, given)
+SELECT order_id, step, link_id, no, from_state, state, actor, code, {NOW_US}, frame, given
 FROM jsonb_to_recordset(%(steps)s::jsonb) AS row(order_id bigint, step int, link_id bigint, no bigint, from_state text,
-    state text, actor text, code text, frame text)
+    state text, actor text, code text, frame text, given jsonb)
 ORDER BY order_id, step"""
 
 ORDERS_MOVE = """
