@@ -9,7 +9,7 @@ ALTER TABLE ea_order_event DISABLE TRIGGER ea_order_event_append_only;
 UPDATE ea_order_event AS step SET given = jsonb_strip_nulls(
     CASE WHEN step.state = 'submitted' THEN jsonb_build_object(
         'strategy', o.strategy, 'symbol', o.symbol, 'ticket', o.ticket, 'wallet_id', o.wallet_id,
-        'client_order_id', o.client_order_id, 'not_after_ms', o.not_after_ms)
+        'client_order_id', o.client_order_id, 'not_after_ms', o.not_after_ms, 'warnings', o.warnings)
     WHEN o.ticket IS NULL THEN jsonb_build_object('strategy', o.strategy, 'symbol', o.symbol)
     ELSE jsonb_build_object('order_id', o.order_id) END)
 FROM ea_order AS o
@@ -23,7 +23,7 @@ BACKWARD = "ALTER TABLE ea_order_event DROP CONSTRAINT ea_order_event_submits"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ea", "0002_rules_of_the_database")]
+    dependencies = [("ea", "0003_risk")]
 
     operations = [
         migrations.AddField(

@@ -19,7 +19,7 @@ from kernel.money import AmountPrecisionError, AmountShapeError, format_minor, o
 from trading.domain import LAST_TICK, Ticket
 
 # The columns of an order that a step may give it, as `Transition.given` names them.
-GIVEN = ("strategy", "symbol", "ticket", "wallet_id", "client_order_id", "not_after_ms", "order_id")
+GIVEN = ("strategy", "symbol", "ticket", "wallet_id", "client_order_id", "not_after_ms", "warnings", "order_id")
 
 DIGEST = "each event's bytes have the digest that is stored"
 CHAIN = "each event covers the one that was logged before it"
@@ -105,6 +105,7 @@ class FoldedOrder:
     wallet_id: str | None
     client_order_id: str | None
     not_after_ms: int | None
+    warnings: list[str] | None
     order_id: str | None
 
     def document(self) -> dict[str, Any]:
@@ -157,6 +158,7 @@ def folded(event: LoggedEvent, steps: Sequence[Step]) -> FoldedOrder:
         wallet_id=None,
         client_order_id=None,
         not_after_ms=None,
+        warnings=None,
         order_id=None,
     )
     for step in steps:
@@ -205,7 +207,7 @@ def step_faults(event: LoggedEvent, steps: Sequence[Step]) -> Iterator[Fault]:
         if step.step != place or step.from_state != stands or not _is_way(step) or step.link_id != event.link_id:
             yield WAY, here
         given |= step.given or {}
-        if not _told_rightly(event, step, given.get("order_id")):
+        if not _told_rightly(event, step, given):
             yield TOLD, f"{here}: {step.frame}"
         stands = step.state
 
@@ -217,7 +219,8 @@ def _is_way(step: Step) -> bool:
     return State(step.state) in WAYS[State(step.from_state)]
 
 
-def _told_rightly(event: LoggedEvent, step: Step, order_id: str | None) -> bool:
+def _told_rightly(event: LoggedEvent, step: Step, given: Mapping[str, Any]) -> bool:
+    """Whether a frame says what its step does, and what the order had been given by then."""
     if step.frame is None:
         # Whatever ends an order is told.
         return step.state not in {state.value for state in State if state.is_final and state in _TOLD_STATES}
@@ -225,9 +228,10 @@ def _told_rightly(event: LoggedEvent, step: Step, order_id: str | None) -> bool:
         frame = _frame_decoded(step.frame)
     except msgspec.DecodeError:
         return False
-    told = (frame.no, frame.event_id, frame.order_id, frame.state, frame.code)
     state = _TOLD_STATES.get(State(step.state)) if _is_way(step) else step.state
-    return told == (step.no, str(event.event_id), order_id, state, step.code)
+    warnings = given.get("warnings") if state == "accepted" else None
+    told = (frame.no, frame.event_id, frame.order_id, frame.state, frame.code, frame.warnings or None)
+    return told == (step.no, str(event.event_id), given.get("order_id"), state, step.code, warnings)
 
 
 def state_fault(order: FoldedOrder, stored: FoldedOrder) -> str | None:

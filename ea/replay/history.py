@@ -51,7 +51,7 @@ WHERE order_id = ANY(%(ids)s::bigint[]) ORDER BY order_id, step"""
 
 _ROWS = """
 SELECT o.event_id, event.event_id::text, o.link_id, o.state, o.step, o.code, o.strategy, o.symbol, o.ticket,
-       o.wallet_id::text, o.client_order_id, o.not_after_ms, o.order_id::text
+       o.wallet_id::text, o.client_order_id, o.not_after_ms, o.warnings, o.order_id::text
 FROM ea_order AS o JOIN ea_event AS event ON event.id = o.event_id WHERE o.event_id = ANY(%(ids)s::bigint[])"""
 
 PLACED_COLUMNS = """

@@ -12,11 +12,15 @@ from ea import executor as executor_module
 from ea.domain import TradingState
 from ea.executor import orders_execute
 from ea.log import EventLog
-from ea.services import trading_switch
+from ea.models import RiskLimits
+from ea.risk_limits import limits_parsed
+from ea.risk_services import bridge_state_set, limits_put
+from kernel import db
 from kernel.facts import facts_apply
 from tests.ea.bridge import Installation, execute_due, installation, order_of, with_key
 from tests.ea.events import arrived
 from tests.market import Market, db_now_ms, market_open, order_row, settle_due
+from trading.models import Order
 
 
 class Stopped(BaseException):
@@ -66,6 +70,30 @@ def settled_at(market: Market, price: str, *, expires_at_ms: int) -> None:
     results_noted()
 
 
+def limited(one: Installation, **document: Any) -> None:
+    """Write the next version of an installation's limits."""
+    version, limits = RiskLimits.objects.filter(link=one.link).count(), limits_parsed(document)
+    limits_put(user_id=one.trader.user.id, link_id=one.link.pk, version=version, limits=limits, now_ms=db_now_ms())
+
+
+def sent(one: Installation, seq: int, stake: str = "10.00", **changes: Any) -> str:
+    """Log a signal, execute it and return its id; it lasts a minute from where the market has come to."""
+    found = db.row("SELECT max(greatest(watermark_ms, tick_at_ms)) FROM quotes_symbol_head")
+    ahead_s = max(0, ((found[0] if found else None) or 0) - db_now_ms()) // 1_000
+    terms = {"stake": {"mode": "fixed", "value": stake}, "expiry": {"mode": "duration", "s": 60 + ahead_s}}
+    event = arrived(one, seq, **terms | changes)
+    EventLog().append([event])
+    execute_due()
+    return event.signal.event_id
+
+
+def all_settled(market: Market, price: str) -> None:
+    """Let all open orders end at a price."""
+    newest = Order.objects.filter(state="open").order_by("expires_at_ms").last()
+    assert newest is not None
+    settled_at(market, price, expires_at_ms=newest.expires_at_ms)
+
+
 def history_make() -> History:
     """Make a log with every outcome: two installations, three keys, two chains, two crashes, a duplicate."""
     market, one, other = market_open(max_tick_age_ms=60_000), installation(), installation()
@@ -89,10 +117,10 @@ def history_make() -> History:
     executed_until("ea.submitted")
     executed_until("ea.placed")
     execute_due()
-    trading_switch(scope="platform", name="", state=TradingState.HALTED, reason="test", now_ms=db_now_ms())
+    bridge_state_set(symbol="", state=TradingState.HALTED, reason="test", now_ms=db_now_ms())
     log("halted", one, 4)
     execute_due()
-    trading_switch(scope="platform", name="", state=TradingState.ACTIVE, reason="over", now_ms=db_now_ms())
+    bridge_state_set(symbol="", state=TradingState.ACTIVE, reason="over", now_ms=db_now_ms())
     settled_at(market, "1.09000", expires_at_ms=order_row(str(order_of(ids["lost"]).order_id)).expires_at_ms)
     log("open", one, 5, stake={"mode": "fixed", "value": "7.00"}, expiry={"mode": "duration", "s": 900})
     execute_due()
