@@ -12,13 +12,11 @@ from ea import executor as executor_module
 from ea.domain import TradingState
 from ea.executor import orders_execute
 from ea.log import EventLog
-from ea.models import RiskLimits
-from ea.risk_limits import limits_parsed
-from ea.risk_services import bridge_state_set, limits_put
-from kernel import db
+from ea.risk_services import bridge_state_set
 from kernel.facts import facts_apply
 from tests.ea.bridge import Installation, execute_due, installation, order_of, with_key
 from tests.ea.events import arrived
+from tests.ea.limited import logged
 from tests.market import Market, db_now_ms, market_open, order_row, settle_due
 from trading.models import Order
 
@@ -64,24 +62,25 @@ def results_noted() -> None:
 
 def settled_at(market: Market, price: str, *, expires_at_ms: int) -> None:
     """Bring a price at an instant, settle what has expired by then and note the results."""
+    # Those that end a little earlier find a young tick, too.
+    market.admitted(price, at_ms=expires_at_ms - 2_000)
     market.admitted(price, at_ms=expires_at_ms)
     market.admitted(price, at_ms=expires_at_ms + 1)
     settle_due()
     results_noted()
 
 
-def limited(one: Installation, **document: Any) -> None:
-    """Write the next version of an installation's limits."""
-    version, limits = RiskLimits.objects.filter(link=one.link).count(), limits_parsed(document)
-    limits_put(user_id=one.trader.user.id, link_id=one.link.pk, version=version, limits=limits, now_ms=db_now_ms())
-
-
 def sent(one: Installation, seq: int, stake: str = "10.00", **changes: Any) -> str:
-    """Log a signal, execute it and return its id; it lasts a minute from where the market has come to."""
-    found = db.row("SELECT max(greatest(watermark_ms, tick_at_ms)) FROM quotes_symbol_head")
-    ahead_s = max(0, ((found[0] if found else None) or 0) - db_now_ms()) // 1_000
-    terms = {"stake": {"mode": "fixed", "value": stake}, "expiry": {"mode": "duration", "s": 60 + ahead_s}}
-    event = arrived(one, seq, **terms | changes)
+    """Log a signal, execute it and return its id."""
+    event_id = logged(one, seq, stake, **changes)
+    execute_due()
+    return event_id
+
+
+def sent_share(one: Installation, seq: int, percent: str) -> str:
+    """Log a signal that stakes a share of the balance for five minutes, execute it and return its id."""
+    terms: dict[str, Any] = {"stake": {"mode": "percent", "value": percent}, "expiry": {"mode": "duration", "s": 300}}
+    event = arrived(one, seq, **terms)
     EventLog().append([event])
     execute_due()
     return event.signal.event_id

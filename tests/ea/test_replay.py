@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from importlib import import_module
 from io import StringIO
 from typing import Any
 
@@ -405,3 +406,13 @@ def test_steps_keep_what_the_row_was_given(past: History) -> None:
         "order_id": str(newest.order_id),
     }
     assert db.row("SELECT 1 FROM ea_order_event WHERE state = 'submitted' AND given IS NULL") is None
+
+
+def test_steps_from_before_are_given_what_their_rows_hold(past: History) -> None:
+    """The migration fills what older steps could not keep, so that their orders can be made again as well."""
+    forward = import_module("ea.migrations.0004_steps_carry_what_they_give").FORWARD
+    unguarded("UPDATE ea_order_event SET given = NULL", walls=("ea_order_event.ea_order_event_submits",))
+    assert folding.STATE in red()
+    with connection.cursor() as cursor:
+        cursor.execute(forward.partition("ALTER TABLE ea_order_event ADD CONSTRAINT")[0])
+    assert red() == set()

@@ -26,7 +26,8 @@ from kernel import db
 from quotes.models import PayoutChange, Symbol, TickArchive
 from tests.books import fingerprint
 from tests.ea.bridge import Installation, installation, order_of
-from tests.ea.histories import all_settled, history_make, limited, sent
+from tests.ea.histories import all_settled, history_make, sent, sent_share
+from tests.ea.limited import limited
 from tests.market import Market, db_now_ms, market_open, order_row
 from trading.domain import OrderState
 from trading.models import Order
@@ -68,7 +69,7 @@ class TestAsItWas:
 
     def test_open_stakes_stops_streaks_and_resets(self, market: Market, one: Installation) -> None:
         """Facts that are folded from the log are those that the executor read."""
-        hard = {
+        hard: dict[str, Any] = {
             "open_options": 2,
             "stake_max": "60",
             "balance_percent": "5",
@@ -80,7 +81,7 @@ class TestAsItWas:
             "min_payout": 80,
             "price_drift": "5",
         }
-        limited(one, hard=hard)
+        limited(one, **hard)
         drawn = {"ref_price": "1.08512"}
         ids = [sent(one, 1, "10.00", **drawn), sent(one, 2, "20.00", **drawn), sent(one, 3, "5.00", **drawn)]
         all_settled(market, "1.08000")
@@ -148,7 +149,7 @@ class TestStricter:
     def test_a_share_of_the_balance_is_of_the_balance_on_paper(self, market: Market, one: Installation) -> None:
         sent(one, 1, "1200.00")
         all_settled(market, "1.08000")
-        sent(one, 2, stake={"mode": "percent", "value": "10"})
+        sent_share(one, 2, "10")
         all_settled(market, "1.09000")
         result = asked(stake_max="1100")
         real, paper = result.real.figures[group()], result.paper.figures[group()]
@@ -184,7 +185,7 @@ class TestMilder:
         self, market: Market, one: Installation, price: str, result: str
     ) -> None:
         held, free = one, installation(account="777")
-        limited(held, hard={"stake_max": "9"})
+        limited(held, stake_max="9")
         twin, event_id = sent(free, 1), sent(held, 1)
         assert order_of(event_id).code == "risk.stake_max"
         market.admitted("1.08512")
@@ -199,23 +200,23 @@ class TestMilder:
         assert (placed.state, (placed.payout or 0) - placed.stake) == (result, figures.profit)
 
     def test_one_whose_end_has_not_come_is_open(self, market: Market, one: Installation) -> None:
-        limited(one, hard={"stake_max": "9"})
+        limited(one, stake_max="9")
         sent(one, 1)
         figures = what_if(NO_LIMITS, Scope()).paper.figures[group()]
         assert (figures.taken, figures.open, figures.stakes) == (1, 1, 1_000)
 
     def test_placement_refuses_on_paper_as_well(self, market: Market, one: Installation) -> None:
         """Money, bounds and guards are those of placement's own rules."""
-        limited(one, hard={"stake_max": "9"})
+        limited(one, stake_max="9")
         sent(one, 1, "6000.00")
         sent(one, 2, "10.001")
-        sent(one, 3, stake={"mode": "percent", "value": "100.01"})
+        sent_share(one, 3, "100.01")
         sent(one, 4, min_payout="90")
         denied = what_if(NO_LIMITS, Scope()).paper.figures[group()].denied
         assert denied == {"order.stake.above_maximum": 2, "order.stake.precision": 1, "order.payout_moved": 1}
 
     def test_the_payout_of_then(self, market: Market, one: Installation) -> None:
-        limited(one, hard={"stake_max": "9"})
+        limited(one, stake_max="9")
         sent(one, 1)
         symbol = Symbol.objects.get(code="EURUSD")
         PayoutChange.objects.create(symbol=symbol, at_ms=db_now_ms() + 1, percent=90, inputs={"previous": 85})
@@ -226,7 +227,7 @@ class TestMilder:
         assert what_if(NO_LIMITS, Scope()).paper.figures[group()].profit == 850
 
     def test_ticks_in_the_archive_are_no_answer(self, market: Market, one: Installation) -> None:
-        limited(one, hard={"stake_max": "9"})
+        limited(one, stake_max="9")
         sent(one, 1)
         day = datetime.now(UTC).date() + timedelta(days=1)
         TickArchive.objects.create(day=day, path="x", rows=0, sha256="", archived_at_ms=1, dropped_at_ms=1)
