@@ -50,6 +50,21 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """Where the signals of a key may go.
+
+    :param ledger: where they go unless they say otherwise
+    :param wallet_id: the tournament's wallet, where that ledger is one
+    :param ledgers: where the key may trade
+    """
+
+    user_id: UUID
+    ledger: str
+    wallet_id: UUID | None
+    ledgers: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A signal that may be placed until ``not_after_ms`` if its installation's limits let it."""
 
@@ -113,15 +128,15 @@ def planned(due: Due, signal: Signal, *, now_ms: int) -> Plan:
         raise Denied(STALE, symbol=symbol)
     if symbol is None:
         raise Denied("symbol.unknown")
-    wallet = _wallet(due, signal)
+    wallet = wallet_of(Route(due.user_id, due.ledger, due.link_wallet_id, due.ledgers), signal)
     limits = risk.limits_of_row(due.limits)
-    ticket = risk.tightened(_ticket(due, signal, symbol, wallet), limits, ref_price=signal.ref_price)
+    ticket = risk.tightened(ticket_of(due.event_id, signal, symbol, wallet), limits, ref_price=signal.ref_price)
     asked = risk.Asked(
         event=due.event,
         link_id=due.link_id,
         kid=due.kid,
         wallet_id=wallet.id,
-        ask=_ask(ticket, signal, wallet, now_ms=now_ms),
+        ask=ask_of(ticket, signal, wallet, now_ms=now_ms),
         limits=limits,
         now_ms=now_ms,
         held=frozenset(stop for wallet_id, stop in standing.held if wallet_id == wallet.id),
@@ -129,7 +144,7 @@ def planned(due: Due, signal: Signal, *, now_ms: int) -> Plan:
     return Plan(ticket, wallet.id, symbol, not_after_ms, asked)
 
 
-def _ask(ticket: Ticket, signal: Signal, wallet: WalletRow, *, now_ms: int) -> Ask:
+def ask_of(ticket: Ticket, signal: Signal, wallet: WalletRow, *, now_ms: int) -> Ask:
     """Return what limits see of a ticket; decimals that its currency does not have are placement's to refuse."""
     expires_at_ms = ticket.expires_at_ms
     return Ask(
@@ -160,22 +175,22 @@ def _deadline(due: Due, signal: Signal) -> int:
     )
 
 
-def _wallet(due: Due, signal: Signal) -> WalletRow:
+def wallet_of(route: Route, signal: Signal) -> WalletRow:
     """Return the wallet that a signal trades on.
 
     :raises Denied: ``auth.ledger``, ``route.unknown``, ``wallet.unknown`` or ``signal.currency``
     """
-    ledger, wallet_id = due.ledger, due.link_wallet_id
+    ledger, wallet_id = route.ledger, route.wallet_id
     if isinstance(signal.target, Target):
         ledger, wallet_id = signal.target.ledger, _uuid(signal.target.id)
     elif signal.target is not None:
         if signal.target not in LEDGERS:
             raise Denied("route.unknown")
-        ledger, wallet_id = signal.target, due.link_wallet_id
-    if ledger not in due.ledgers:
+        ledger, wallet_id = signal.target, route.wallet_id
+    if ledger not in route.ledgers:
         raise Denied("auth.ledger")
     book = ledger if ledger != "tournament" else None
-    for wallet in wallets_of(due.user_id):
+    for wallet in wallets_of(route.user_id):
         chosen = wallet.id == wallet_id and wallet.book.startswith("t:") if book is None else wallet.book == book
         if chosen and wallet.kind == "wallet":
             break
@@ -187,7 +202,12 @@ def _wallet(due: Due, signal: Signal) -> WalletRow:
     return wallet
 
 
-def _ticket(due: Due, signal: Signal, symbol: str, wallet: WalletRow) -> Ticket:
+def ticket_of(event_id: UUID, signal: Signal, symbol: str, wallet: WalletRow) -> Ticket:
+    """Return the ticket that a signal asks for; a percent stake is of the wallet's balance.
+
+    :param symbol: ours
+    :raises Denied: ``action.unsupported`` for lots
+    """
     stake, expiry = signal.stake, signal.expiry
     assert stake is not None
     assert expiry is not None
@@ -199,7 +219,7 @@ def _ticket(due: Due, signal: Signal, symbol: str, wallet: WalletRow) -> Ticket:
     after = isinstance(expiry, ExpiryAfter)
     least = signal.min_payout and int(Decimal(signal.min_payout).to_integral_value(ROUND_CEILING))
     return Ticket(
-        client_order_id=client_order_id(due.event_id),
+        client_order_id=client_order_id(event_id),
         symbol=symbol,
         direction="up" if signal.direction == "call" else "down",
         stake=amount,

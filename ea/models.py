@@ -224,6 +224,8 @@ class Transition(models.Model):
     code = models.CharField(max_length=60, null=True)
     at_us = models.BigIntegerField()
     frame = models.TextField(null=True, help_text="what the client is told, as it is sent")
+    # The row can be made again from the steps alone: that is what a replay compares it with.
+    given = models.JSONField(null=True, help_text="columns of the order's row that get their value with this step")
 
     class Meta:
         db_table = "ea_order_event"

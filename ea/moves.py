@@ -31,7 +31,7 @@ class Move:
     :param step: how many transitions the order had made
     :param states: where it goes, one after the other
     :param frame: what its client is told at the end; its number is put in here
-    :param fields: columns of the order that get their value now
+    :param fields: columns of the order that get their value now; the last step keeps them, as replay reads them
     """
 
     event: int
@@ -83,7 +83,17 @@ def _row(move: Move) -> dict[str, Any]:
         "code": move.code,
         "head": head,
         "tail": tail,
+        "given": _given(move),
     } | (move.fields or {})
+
+
+def _given(move: Move) -> dict[str, Any] | None:
+    """Return what the order's row gets, by the names of its columns."""
+    given = {name: value for name, value in (move.fields or {}).items() if value is not None}
+    if "placed_id" in given:
+        # Within the statement this name is the event's number.
+        given["order_id"] = given.pop("placed_id")
+    return given or None
 
 
 def _frame(frame: OrderFrame | None) -> tuple[str | None, str | None]:

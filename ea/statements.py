@@ -92,7 +92,7 @@ WITH settings AS MATERIALIZED (
     SELECT row.* FROM settings, jsonb_to_recordset(%(moves)s::jsonb) AS row(
         order_id bigint, link_id bigint, state text, step int, states text[], actor text, code text, head text,
         tail text, symbol text, strategy text, ticket text, wallet_id uuid, client_order_id text, not_after_ms bigint,
-        placed_id uuid, warnings text[])
+        placed_id uuid, warnings text[], given jsonb)
 ), locked AS MATERIALIZED (
     SELECT event_id, state, step FROM ea_order WHERE event_id = ANY(ARRAY(SELECT order_id FROM asked))
     ORDER BY event_id FOR NO KEY UPDATE
@@ -112,10 +112,10 @@ WITH settings AS MATERIALIZED (
         ON taken.link_id = counters.link_id
     WHERE counter.link_id = counters.link_id
 ), stepped AS (
-    INSERT INTO ea_order_event (order_id, step, link_id, no, from_state, state, actor, code, at_us, frame)
+    INSERT INTO ea_order_event (order_id, step, link_id, no, from_state, state, actor, code, at_us, frame, given)
     SELECT order_id, step + n, link_id, before_no + n, coalesce(states[n - 1], state), states[n], actor,
            CASE WHEN n = steps THEN code END, {NOW_US},
-           CASE WHEN n = steps THEN head || (before_no + n) || tail END
+           CASE WHEN n = steps THEN head || (before_no + n) || tail END, CASE WHEN n = steps THEN given END
     FROM numbered CROSS JOIN LATERAL generate_series(1, steps) AS n
     ORDER BY order_id, n
     RETURNING order_id, step, state

@@ -18,6 +18,11 @@ VIOLATIONS = [
     ("Rules know no framework and no store", "settlement/domain.py", "from django.db import models"),
     ("Rules know no framework and no store", "trading/domain.py", "import redis"),
     (
+        "What replays the bridge's log can place and move nothing",
+        "ea/replay/folding.py",
+        "from trading import services",
+    ),
+    (
         "Inside an app, edges use services, services use reads, reads use tables",
         "trading/domain.py",
         "from trading import models",
@@ -54,14 +59,18 @@ def model(tmp_path: Path) -> Path:
         (tmp_path / package).mkdir()
         for room in ("__init__", "domain", "models", "locks", "selectors", "services", "api"):
             (tmp_path / package / f"{room}.py").touch()
-    for contract in CONTRACTS["contracts"]:
-        for module in contract.get("source_modules", ()):
-            # Modules that a contract names besides the rooms; whole packages are there.
-            if "." in module:
-                path = (tmp_path / module.replace(".", "/")).with_suffix(".py")
-                path.parent.mkdir(exist_ok=True)
-                (path.parent / "__init__.py").touch()
-                path.touch()
+    lists = [
+        contract.get(name, ())
+        for contract in CONTRACTS["contracts"]
+        for name in ("source_modules", "forbidden_modules")
+    ]
+    # Modules that a contract names besides the rooms; what lies in a package comes before the package itself.
+    for module in sorted({module for names in lists for module in names if "." in module}, reverse=True):
+        path = tmp_path / module.replace(".", "/")
+        if not path.is_dir():
+            path.parent.mkdir(exist_ok=True)
+            (path.parent / "__init__.py").touch()
+            path.with_suffix(".py").touch()
     return tmp_path
 
 

@@ -81,7 +81,7 @@ def arrived(one: Installation, seq: int, *, sid: str = "s1", recv_us: int | None
         "t_evt_ms": now_ms,
         "t_sig_ms": now_ms,
     }
-    raw = payload(members | changes)
+    raw = one.credentials.signed(members | changes)
     return Arrived(
         signal=signal_decoded(raw),
         raw=raw,
