@@ -42,7 +42,7 @@ SELECT event_id, log_us, CASE WHEN row_number() OVER () = 1 THEN pg_notify('{DUE
 
 # What stands in the log in the way of events, the same event first, then the same ticket, then the same number.
 STORED = """
-SELECT DISTINCT ON (asked.ord) asked.ord, event.sha256, event.recv_us, event.log_us,
+SELECT DISTINCT ON (asked.ord) asked.ord, event.id, event.sha256, event.recv_us, event.log_us,
        event.link_id, ea_order.order_id, found.way
 FROM unnest(%(ords)s::int[], %(event_ids)s::uuid[], %(links)s::bigint[], %(kids)s::text[], %(sids)s::text[],
             %(seqs)s::bigint[], %(sources)s::text[], %(tickets)s::text[], %(actions)s::text[])
@@ -58,6 +58,10 @@ CROSS JOIN LATERAL (
 JOIN ea_event AS event ON event.id = found.id
 LEFT JOIN ea_order ON ea_order.event_id = event.id
 ORDER BY asked.ord, found.way"""
+
+REPEATS = f"""
+INSERT INTO ea_repeat (event_id, times, at_us)
+SELECT event_id, times, {NOW_US} FROM unnest(%(events)s::bigint[], %(times)s::int[]) AS again(event_id, times)"""
 
 # --- execution ----------------------------------------------------------------------------------------
 
@@ -130,16 +134,31 @@ TOLD = f"SELECT pg_notify('{TOLD_CHANNEL}', link::text) FROM unnest(%(links)s::b
 
 # --- what clients are told ----------------------------------------------------------------------------
 
-FRAMES = """
-SELECT link_id, no, frame FROM ea_order_event
-WHERE link_id = %(link_id)s AND no > %(after)s AND frame IS NOT NULL ORDER BY no LIMIT %(limit)s"""
+# Transitions, and what the owner told: of parameters the newest, of commands those of the last moment, for what was to
+# be done at once is not done an hour later.
+FRAMES = f"""
+SELECT no, frame FROM (
+    (SELECT no, frame FROM ea_order_event
+     WHERE link_id = %(link_id)s AND no > %(after)s AND frame IS NOT NULL ORDER BY no LIMIT %(limit)s)
+    UNION ALL
+    (SELECT no, frame FROM ea_instruction AS told
+     WHERE link_id = %(link_id)s AND no > %(after)s AND CASE kind
+         WHEN 'command' THEN at_ms > {DB_NOW_MS_SQL} - %(command_ms)s
+         ELSE NOT EXISTS (SELECT FROM ea_instruction AS later WHERE later.link_id = told.link_id
+                          AND later.kind = 'params' AND later.strategy = told.strategy AND later.rev > told.rev) END
+     ORDER BY no LIMIT %(limit)s)
+) AS frames ORDER BY no LIMIT %(limit)s"""
 
 NEWEST_NO = "SELECT link_id, no FROM ea_counter WHERE link_id = ANY(%(links)s::bigint[])"
 
 # Where somebody goes on who does not say how far he was: before the last steps of a while ago.
 NO_AGO = f"""
 SELECT coalesce(min(step.no) - 1, (SELECT no FROM ea_counter WHERE link_id = %(link_id)s))
-FROM (SELECT no, at_us FROM ea_order_event WHERE link_id = %(link_id)s ORDER BY no DESC LIMIT %(most)s) AS step
+FROM (
+    (SELECT no, at_us FROM ea_order_event WHERE link_id = %(link_id)s ORDER BY no DESC LIMIT %(most)s)
+    UNION ALL
+    (SELECT no, at_ms * 1000 FROM ea_instruction WHERE link_id = %(link_id)s ORDER BY no DESC LIMIT %(most)s)
+) AS step
 WHERE step.at_us > ({DB_NOW_MS_SQL} - %(ago_ms)s) * 1000"""
 
 # --- what owners tell their experts ------------------------------------------------------------------
@@ -153,18 +172,27 @@ PARAMS_REVS = """
 SELECT link_id, strategy, max(rev) FROM ea_instruction
 WHERE link_id = ANY(%(links)s::bigint[]) AND kind = 'params' GROUP BY link_id, strategy ORDER BY link_id, strategy"""
 
-# The parameters in force that a client is told however far it has heard: it forgets them when it is started.
+# A client is told them however far it has heard, for it forgets them when it is started.
 PARAMS_IN_FORCE = """
-SELECT no, frame FROM (
-    SELECT DISTINCT ON (strategy) no, frame FROM ea_instruction
+SELECT no, rev, frame FROM (
+    SELECT DISTINCT ON (strategy) no, rev, frame FROM ea_instruction
     WHERE link_id = %(link_id)s AND kind = 'params' ORDER BY strategy, rev DESC
-) AS newest WHERE no <= %(until)s ORDER BY no"""
+) AS newest ORDER BY no"""
 
 PARAMS_ACKED = """
 INSERT INTO ea_params_ack (instruction_id, kid, at_ms)
 SELECT id, %(kid)s, %(now_ms)s FROM ea_instruction
 WHERE link_id = %(link_id)s AND kind = 'params' AND strategy = %(strategy)s AND rev = %(rev)s
 ON CONFLICT DO NOTHING"""
+
+# The newest word about a key counts, whichever process brings it.
+PRESENCE = """
+INSERT INTO ea_presence AS known (kid, link_id, transport, seen_at_ms, online)
+SELECT kid, link_id, transport, seen_at_ms, online
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS row(kid text, link_id bigint, transport text, seen_at_ms bigint,
+    online boolean) ORDER BY kid
+ON CONFLICT (kid) DO UPDATE SET transport = excluded.transport, seen_at_ms = excluded.seen_at_ms,
+    online = excluded.online WHERE excluded.seen_at_ms >= known.seen_at_ms"""
 
 # --- what owners see ---------------------------------------------------------------------------------
 

@@ -17,6 +17,8 @@ log = structlog.get_logger(__name__)
 
 COALESCE_S = 0.003
 BATCH_MAX = 1_000
+# How long repeats wait for a batch that takes them along.
+REPEATS_S = 0.25
 WAITING_MAX = 5_000
 
 
@@ -40,6 +42,7 @@ class Inbox:
         self._waiting: list[tuple[Arrived, Sender]] = []
         self._writing: asyncio.Future[list[Logged]] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._repeats_timer: asyncio.TimerHandle | None = None
         self._failing = False
 
     @property
@@ -64,7 +67,11 @@ class Inbox:
             await asyncio.sleep(0)
 
     def end(self) -> None:
-        """Drop the connection of the thread, and end it."""
+        """Note what came again, drop the connection of the thread, and end it."""
+        if self._repeats_timer is not None:
+            self._repeats_timer.cancel()
+        if self._log.has_repeats:
+            self._thread.submit(self._repeats_write)
         self._thread.submit(connection.close)
         self._thread.shutdown()
 
@@ -95,6 +102,20 @@ class Inbox:
             self._failed(batch, failure)
         if self._waiting:
             self._write()
+        elif self._log.has_repeats and self._repeats_timer is None and not self._failing:
+            self._repeats_timer = asyncio.get_running_loop().call_later(REPEATS_S, self._repeats_due)
+
+    def _repeats_due(self) -> None:
+        self._repeats_timer = None
+        self._thread.submit(self._repeats_write)
+
+    def _repeats_write(self) -> None:
+        try:
+            db.with_fresh_connection(self._log.repeats_write)
+        except DATABASE_AWAY as error:
+            # They wait for the next batch.
+            count("ea_repeats_delayed")
+            log.warning("ea_repeats_delayed", error=str(error))
 
     def _failed(self, batch: list[tuple[Arrived, Sender]], failure: BaseException) -> None:
         """Answer everything that waits, so that no later event of a connection is logged before an earlier one."""

@@ -196,7 +196,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='instruction',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('cmd__isnull', True), ('kind', 'params'), ('rev__gt', 0), ('values__isnull', False)), models.Q(('cmd__in', ('pause', 'resume', 'flush', 'resync')), ('kind', 'command'), ('rev__isnull', True), ('values__isnull', True)), _connector='OR'), name='ea_instruction_kinds'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('cmd__isnull', True), ('kind', 'params'), ('rev__gt', 0), ('rev__isnull', False), ('values__isnull', False)), models.Q(('cmd__in', ('pause', 'resume', 'flush', 'resync')), ('kind', 'command'), ('rev__isnull', True), ('values__isnull', True)), _connector='OR'), name='ea_instruction_kinds'),
         ),
         migrations.AddConstraint(
             model_name='pairing',
@@ -218,5 +218,21 @@ class Migration(migrations.Migration):
             model_name='repeat',
             constraint=models.CheckConstraint(condition=models.Q(('times__gt', 0)), name='ea_repeat_times'),
         ),
+        migrations.AlterModelOptions(
+            name="eaorder", options={"default_permissions": ("view",), "verbose_name": "signal"}
+        ),
+        migrations.AlterModelOptions(
+            name="latency",
+            options={
+                "default_permissions": ("view",),
+                "verbose_name": "attribution of a signal",
+                "verbose_name_plural": "attribution",
+            },
+        ),
+        migrations.AlterModelOptions(
+            name="symbolalias",
+            options={"verbose_name": "name of a symbol", "verbose_name_plural": "names of symbols"},
+        ),
+        migrations.AlterModelOptions(name="unknownsymbol", options={"verbose_name": "unknown symbol"}),
         migrations.RunSQL(FORWARD, BACKWARD),
     ]
