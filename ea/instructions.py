@@ -64,11 +64,6 @@ def params_acked(*, link_id: int, kid: str, strategy: str, rev: int, now_ms: int
     )
 
 
-def params_in_force(*, link_id: int, until: int) -> list[tuple[int, str]]:
-    """Return the frames of all parameters in force up to a number, with their numbers, ascending."""
-    return db.rows(statements.PARAMS_IN_FORCE, {"link_id": link_id, "until": until})  # type: ignore[return-value]
-
-
 def _counted(link_id: int) -> int:
     """Return the next number of an installation; nothing is locked after this."""
     counted = db.row(statements.COUNT, {"link_id": link_id, "steps": 1})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from threading import Event, Lock, Thread
 from typing import Any
 
@@ -25,20 +26,34 @@ log = structlog.get_logger(__name__)
 
 INTERVAL_S = 0.5
 
-Told = Callable[[int, list[tuple[int, str]]], None]
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an installation is told: its frames with numbers above ``after``; none up to ``until`` is missing."""
+
+    after: int
+    frames: list[tuple[int, str]]
+    until: int
+
+
 Watched = Callable[[], tuple[dict[int, int], list[str]]]
 
 
 class News:
     """Watches for the connections of one gateway.
 
-    :param told: called on the event loop with an installation and its frames
+    :param told: called on the event loop with an installation and what it is told
     :param ended: called on the event loop with keys that are not in force any more
     :param watched: returns how far each connected installation is, and the keys in use
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, *, told: Told, ended: Callable[[set[str]], None], watched: Watched
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        told: Callable[[int, Told], None],
+        ended: Callable[[set[str]], None],
+        watched: Watched,
     ) -> None:
         self._loop, self._told, self._ended, self._watched = loop, told, ended, watched
         self._stopping = Event()
@@ -88,14 +103,19 @@ class News:
         newest = newest_numbers(far)
         for link_id, no in newest.items():
             if no > far[link_id] or link_id in asked:
-                self._tell(link_id, far[link_id])
+                self._tell(link_id, far[link_id], no)
 
-    def _tell(self, link_id: int, after: int) -> None:
-        while frames := frames_after(link_id=link_id, after=after):
-            self._loop.call_soon_threadsafe(self._told, link_id, frames)
-            if len(frames) < FRAMES_MAX:
+    def _tell(self, link_id: int, after: int, newest: int) -> None:
+        """Hand over what there is above a number; numbers that nobody is told of any more are passed over, too."""
+        while True:
+            frames = frames_after(link_id=link_id, after=after)
+            last = frames[-1][0] if frames else after
+            whole = len(frames) < FRAMES_MAX
+            told = Told(after, frames, max(last, newest) if whole else last)
+            self._loop.call_soon_threadsafe(self._told, link_id, told)
+            if whole:
                 return
-            after = frames[-1][0]
+            after = last
 
     def _reset(self) -> None:
         connection.close()
