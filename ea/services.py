@@ -13,19 +13,24 @@ from accounts.domain import network_parsed
 from ea import errors
 from ea.ciphers import cipher
 from ea.domain import LEDGERS, SCOPES, TradingState
+from ea.events import AlertRaised
 from ea.keys import CHANNEL
 from ea.models import Alert, Counter, Key, Link, TradingSwitch
 from ea.selectors import keys_in_force
 from kernel import db
+from kernel.clock import rfc3339
 from kernel.errors import field_invalid
 from kernel.metrics import count
 from ledger.selectors import wallet_of
+from realtime.events import EventDraft, payload_encoded
+from realtime.services import events_append
 
 DAY_MS = 86_400_000
 KEY_LIFE_MS = 30 * DAY_MS
 OVERLAP_MS = 2 * DAY_MS
 LIVE_KEYS_MAX = 2
 LINKS_MAX = 50
+TOLD_EVERY_MS = 60_000
 
 
 class WalletUnknownError(ValueError):
@@ -206,6 +211,19 @@ def key_revoke(*, kid: str, now_ms: int) -> bool:
 
 
 @transaction.atomic
+def key_revoke_for_cause(*, kid: str, reason: str, now_ms: int) -> bool:
+    """End a key that is not the operator's own, and tell its owner why.
+
+    :return: whether it was in force
+    """
+    if not key_revoke(kid=kid, now_ms=now_ms):
+        return False
+    link_id = Key.objects.values_list("link_id", flat=True).get(pk=kid)
+    alert_add(kind="revoked", link_id=link_id, kid=kid, now_ms=now_ms, detail=reason)
+    return True
+
+
+@transaction.atomic
 def trading_switch(
     *, scope: str, name: str, state: TradingState, reason: str, now_ms: int, actor_id: UUID | None = None
 ) -> None:
@@ -220,10 +238,29 @@ def trading_switch(
     )
 
 
+@transaction.atomic
 def alert_add(*, kind: str, link_id: int, kid: str, now_ms: int, address: str = "", detail: str = "") -> None:
-    """Put on record what the owner of a key should know, and count it."""
+    """Put on record what the owner of a key should know, count it, and tell the owner, once a minute of a kind."""
     count("ea_alerts", kind=kind)
-    Alert.objects.create(kind=kind, link_id=link_id, kid=kid, address=address, detail=detail[:200], at_ms=now_ms)
+    lately = Alert.objects.filter(link_id=link_id, kind=kind, at_ms__gt=now_ms - TOLD_EVERY_MS).exists()
+    alert = Alert.objects.create(
+        kind=kind, link_id=link_id, kid=kid, address=address, detail=detail[:200], at_ms=now_ms
+    )
+    if lately:
+        return
+    link = Link.objects.get(pk=link_id)
+    told = AlertRaised(
+        id=str(alert.pk),
+        kind=kind,
+        installation_id=link_id,
+        account=link.account,
+        server=link.server,
+        kid=kid,
+        address=address,
+        detail=alert.detail,
+        at=rfc3339(now_ms),
+    )
+    events_append([EventDraft(link.user_id, "", "ea.alert", payload_encoded(told), at_ms=now_ms)])
 
 
 def alerted_since(*, kid: str, kind: str, since_ms: int) -> bool:

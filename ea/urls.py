@@ -8,5 +8,6 @@ from ea import api
 
 urlpatterns: list[URLPattern] = [
     path("events", api.events_view, name="ea-events"),
+    path("pair", api.pair_view, name="ea-pair"),
     path("commands", api.commands_view, name="ea-commands"),
 ]

@@ -253,6 +253,7 @@ RATE_LIMITS = {
     # Each counts up to 50,000 orders.
     "statistics": (2, 1, 10),
     "log_in": (10, 60, 10),
+    "pairing": (10, 60, 10),
 }
 # How often a process writes down the orders that it refused; 0: never by itself.
 REFUSALS_WRITTEN_EVERY_S = 1
