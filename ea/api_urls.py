@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from ea import installations_api, signals_api
+from ea import installations_api, instructions_api, signals_api
 
 urlpatterns: list[URLPattern] = [
     path("installations", installations_api.InstallationsView.as_view(), name="ea-installations"),
     path("installations/<int:link_id>", installations_api.InstallationView.as_view(), name="ea-installation"),
     path("installations/<int:link_id>/keys", installations_api.KeysView.as_view(), name="ea-keys"),
     path("installations/<int:link_id>/pairing", installations_api.PairingView.as_view(), name="ea-pairing"),
-    path(
-        "installations/<int:link_id>/params/<path:strategy>", installations_api.ParamsView.as_view(), name="ea-params"
-    ),
-    path("installations/<int:link_id>/commands", installations_api.CommandsView.as_view(), name="ea-tell"),
+    path("installations/<int:link_id>/params/<path:strategy>", instructions_api.ParamsView.as_view(), name="ea-params"),
+    path("installations/<int:link_id>/commands", instructions_api.CommandsView.as_view(), name="ea-tell"),
     path("keys/<str:kid>/rotate", installations_api.KeyRotateView.as_view(), name="ea-key-rotate"),
     path("keys/<str:kid>/revoke", installations_api.KeyRevokeView.as_view(), name="ea-key-revoke"),
     path("symbols/unknown", signals_api.UnknownSymbolsView.as_view(), name="ea-unknown-symbols"),

@@ -25,7 +25,14 @@ _PERCENTS = "ARRAY[0.5, 0.95, 0.99]"
 # Positive is to the client's disadvantage: dearer for who bets on up, cheaper for who bets on down.
 DRIFT_SQL = """CASE direction WHEN 'up' THEN open_price::numeric - ref_price::numeric
                            WHEN 'down' THEN ref_price::numeric - open_price::numeric END"""
-# The newest events of each installation within the window, by the index that attribution has; microseconds.
+# The newest events within the window: of each installation by the index that attribution has, of all by their numbers.
+_OF_LINKS = """unnest(%(links)s::bigint[]) AS link(id)
+    CROSS JOIN LATERAL (
+        SELECT * FROM ea_latency WHERE link_id = link.id AND log_us > %(since_us)s AND log_us <= %(until_us)s
+        ORDER BY log_us DESC LIMIT %(most)s
+    ) AS one"""
+_OF_ALL = """(SELECT * FROM ea_latency ORDER BY event_id DESC LIMIT %(most)s) AS one"""
+# Microseconds.
 _RECENT = f"""
 recent AS (
     SELECT event_id, one.strategy, one.symbol, repeated,
@@ -33,12 +40,9 @@ recent AS (
            log_us - recv_us AS log, decided_us - log_us AS risk, answered_us - decided_us AS placement,
            answered_us - (deal_ms + offset_ms) * 1000 AS total,
            {DRIFT_SQL} AS drift, nullif(ref_price::numeric, 0) AS ref_price, payout_percent - quoted_percent AS payout
-    FROM unnest(%(links)s::bigint[]) AS link(id)
-    CROSS JOIN LATERAL (
-        SELECT * FROM ea_latency WHERE link_id = link.id AND log_us > %(since_us)s AND log_us <= %(until_us)s
-        ORDER BY log_us DESC LIMIT %(most)s
-    ) AS one
+    FROM {{source}}
     CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM ea_repeat WHERE event_id = one.event_id) AS repeated) AS again
+    WHERE log_us > %(since_us)s AND log_us <= %(until_us)s
 )"""
 _FIGURES = ", ".join(
     f"percentile_cont({_PERCENTS}) WITHIN GROUP (ORDER BY {name}) FILTER (WHERE NOT repeated)"
@@ -46,7 +50,7 @@ _FIGURES = ", ".join(
 )
 
 
-def _statement(by: Sequence[str]) -> str:
+def statement(by: Sequence[str], *, of_all: bool = False) -> str:
     """Return the statement for a grouping; prices of several symbols compare by share, of one by its smallest step."""
     shown = {name: f"coalesce({name}, '')" if name in by else "''" for name in GROUPS}
     if "symbol" in by:
@@ -54,7 +58,7 @@ def _statement(by: Sequence[str]) -> str:
     else:
         drift = "drift / ref_price * 10000"
     return f"""
-WITH {_RECENT},
+WITH {_RECENT.format(source=_OF_ALL if of_all else _OF_LINKS)},
 shown AS (
     SELECT {shown["strategy"]} AS strategy_shown, {shown["symbol"]} AS symbol_shown, {drift} AS drift_shown, recent.*
     FROM recent
@@ -128,21 +132,28 @@ cache = Cache()
 
 
 def attributed(
-    *, links: Collection[int], by: Sequence[str], window: str, now_ms: int, most: int = EVENTS_MAX
+    *,
+    links: Collection[int] | None,
+    by: Sequence[str] = GROUPS,
+    window: str,
+    now_ms: int,
+    most: int = EVENTS_MAX,
 ) -> Figures:
-    """Count the newest events of installations within a window.
+    """Count the newest events within a window.
 
+    :param links: of which installations; None for all
     :param by: some of :data:`GROUPS`
     :param window: one of :data:`WINDOWS_MS`
-    :param most: how many events of each installation are looked at
+    :param most: how many events, of each installation where some are named, are looked at
     """
-    asked = {
-        "links": db.numbers_array(links),
+    asked: dict[str, object] = {
         "since_us": (now_ms - WINDOWS_MS[window]) * 1_000,
         "until_us": now_ms * 1_000,
         "most": most,
     }
-    found = db.rows(_statement(by), asked)
+    if links is not None:
+        asked["links"] = db.numbers_array(links)
+    found = db.rows(statement(by, of_all=links is None), asked)
     return Figures(now_ms, [_row(*row) for row in found], "points" if "symbol" in by else "bp")
 
 

@@ -45,6 +45,11 @@ def aliases_full(most: int) -> Problem:
     return Problem("ea.aliases_full", status=409, title=f"An installation has {most} aliases at most.")
 
 
+def name_known() -> Problem:
+    """Return the refusal to give a name that every broker's signals are understood by another meaning."""
+    return Problem("ea.name_known", status=409, title="This name has a meaning already.")
+
+
 def symbol_unknown() -> Problem:
     """Return the refusal of an alias for what is no symbol here."""
     return Problem("symbol.unknown", status=422, title="There is no such symbol.")

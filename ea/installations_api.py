@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,8 +16,8 @@ from accounts.api import CallerView, StrictSerializer
 from accounts.callers import Caller
 from accounts.domain import network_parsed
 from accounts.factors import fresh_factor_require
-from ea import errors, instructions, pairing, selectors, services
-from ea.domain import COMMANDS, LEDGERS, SCOPES, TradingState
+from ea import errors, pairing, selectors, services
+from ea.domain import LEDGERS, SCOPES, TradingState
 from ea.models import Key, Link
 from kernel.clock import optional_rfc3339, rfc3339, wall_ms
 from kernel.errors import field_invalid, not_found
@@ -29,8 +28,6 @@ from ledger.domain import REAL
 VALID_DAYS_MAX = 3_650
 DAY_MS = 86_400_000
 TRADING_STATES = [item.value for item in TradingState]
-# Stands in addresses for signals without a strategy.
-NO_STRATEGY = "-"
 _PLAIN = r"^[^\x00-\x1f\x7f\ud800-\udfff]+\Z"
 
 
@@ -82,7 +79,7 @@ class InstallationSerializer(serializers.Serializer[Any]):
     online = serializers.BooleanField()
     last_seen_at = serializers.DateTimeField(allow_null=True)
     transport = serializers.ChoiceField(("tcp", "websocket", "http"), allow_null=True)
-    keys = KeySerializer(many=True)  # type: ignore[assignment]
+    keys = KeySerializer(many=True)
     signals_24h = CountsSerializer()
 
 
@@ -171,49 +168,6 @@ class PairingSerializer(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField()
 
 
-@extend_schema_field({"type": ["string", "number", "boolean"]})
-class _ValueField(serializers.Field[Any, Any, Any, Any]):
-    """A text, a number or a boolean."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        """Return the value as it is.
-
-        :raises ValidationError: for anything else
-        """
-        whole = type(data) is int and abs(data) < 2**53
-        if isinstance(data, bool | str) or whole or (isinstance(data, float) and math.isfinite(data)):
-            return data
-        raise serializers.ValidationError("must be a text, a number or a boolean")
-
-
-class ParamsSerializer(serializers.Serializer[Any]):
-    """The parameters of a strategy; revision 0 where none were ever set."""
-
-    rev = serializers.IntegerField()
-    values = serializers.DictField(child=_ValueField())
-    at = serializers.DateTimeField(allow_null=True)
-    acked_rev = serializers.IntegerField(allow_null=True, help_text="the newest that an expert has put in force")
-    acked_at = serializers.DateTimeField(allow_null=True)
-
-
-class ParamsRequestSerializer(StrictSerializer):
-    """All values: what is not named is not set any more."""
-
-    values = serializers.DictField(child=_ValueField())  # type: ignore[assignment]
-
-
-class CommandRequestSerializer(StrictSerializer):
-    """What the expert is told."""
-
-    cmd = serializers.ChoiceField(COMMANDS)
-
-
-class CommandSerializer(serializers.Serializer[Any]):
-    """The number under which the expert is told; one that is away for more than a minute does not hear of it."""
-
-    no = serializers.IntegerField()
-
-
 class BridgeView(CallerView):
     """A view of the caller's bridge."""
 
@@ -241,7 +195,8 @@ class BridgeView(CallerView):
     def no_more_than_own(self, ledgers: list[str]) -> None:
         """Refuse a key that could do more than the caller that asks for it.
 
-        :raises Problem: ``auth.ledger``, ``auth.capped``, or ``auth.reauthentication`` for the real ledger
+        :raises Problem: ``auth.ledger``, ``auth.capped``; for the real ledger ``auth.session_required`` or
+            ``auth.reauthentication``
         """
         own = self.caller.ledgers
         if own is not None and not own.issuperset(ledgers):
@@ -400,55 +355,6 @@ class PairingView(BridgeView):
         return Response({"code": given.code, "expires_at": rfc3339(given.expires_at_ms)}, status=201)
 
 
-class ParamsView(BridgeView):
-    """The parameters of a strategy."""
-
-    scopes = {"PUT": "trade"}
-
-    @extend_schema(operation_id="ea_params", responses=ParamsSerializer)
-    def get(self, request: Request, link_id: int, strategy: str) -> Response:
-        """Show the parameters of a strategy; ``-`` stands for signals without one."""
-        known_query(request.query_params)
-        return Response(_params(self.link_of(link_id), strategy_named(strategy)))
-
-    @extend_schema(
-        operation_id="ea_params_put",
-        request=ParamsRequestSerializer,
-        responses=ParamsSerializer,
-        examples=[OpenApiExample("Values", {"values": {"stake": "2.50", "expiry_s": 120}}, request_only=True)],
-    )
-    def put(self, request: Request, link_id: int, strategy: str) -> Response:
-        """Set all values as the next revision; experts put it in force between two signals and say so."""
-        asked = ParamsRequestSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        link, name = self.link_of(link_id), strategy_named(strategy)
-        instructions.params_put(
-            link_id=link.pk,
-            strategy=name,
-            values=asked.validated_data["values"],
-            actor_id=self.caller.user_id,
-            now_ms=wall_ms(),
-        )
-        return Response(_params(link, name))
-
-
-class CommandsView(BridgeView):
-    """What an expert is told to do."""
-
-    scopes = {"POST": "trade"}
-
-    @extend_schema(operation_id="ea_command", request=CommandRequestSerializer, responses={202: CommandSerializer})
-    def post(self, request: Request, link_id: int) -> Response:
-        """Tell the experts of an installation to pause, resume, flush their spools or send them again."""
-        asked = CommandRequestSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        link = self.link_of(link_id)
-        no = instructions.command_tell(
-            link_id=link.pk, cmd=asked.validated_data["cmd"], actor_id=self.caller.user_id, now_ms=wall_ms()
-        )
-        return Response({"no": no}, status=202)
-
-
 @contextmanager
 def _refusals() -> Iterator[None]:
     """Turn what the state of keys does not allow into refusals."""
@@ -475,16 +381,6 @@ def key_document(key: Key, now_ms: int) -> dict[str, Any]:
     }
 
 
-def strategy_named(text: str) -> str:
-    """Return the strategy that an address names.
-
-    :raises Problem: ``not_found`` for what no signal can name
-    """
-    if len(text) > 40 or not text.isprintable():
-        raise not_found()
-    return "" if text == NO_STRATEGY else text
-
-
 def _document(link: Link) -> dict[str, Any]:
     return _installation(selectors.installations_shown([link], now_ms=wall_ms())[link.pk])
 
@@ -507,17 +403,6 @@ def _installation(shown: selectors.InstallationShown) -> dict[str, Any]:
         "transport": shown.transport,
         "keys": [key_document(key, shown.now_ms) for key in shown.keys],
         "signals_24h": shown.signals,
-    }
-
-
-def _params(link: Link, strategy: str) -> Mapping[str, Any]:
-    params = selectors.params_of(link_id=link.pk, strategy=strategy)
-    return {
-        "rev": params.rev,
-        "values": params.values,
-        "at": optional_rfc3339(params.at_ms),
-        "acked_rev": params.acked_rev,
-        "acked_at": optional_rfc3339(params.acked_at_ms),
     }
 
 

@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from ea import errors
 from ea.models import SymbolAlias, UnknownSymbol
-from ea.symbols import symbol_exists
+from ea.symbols import symbol_exists, symbol_of
 from kernel.metrics import count
 
 ALIASES_MAX = 500
@@ -37,13 +37,17 @@ def alias_add(*, link_id: int | None, raw: str, symbol: str) -> SymbolAlias:
     """Say what a broker's name means, and take it off the list of unknown names.
 
     :param link_id: the installation; None for every broker, where its owner has not said otherwise
-    :raises Problem: ``symbol.unknown`` or ``ea.aliases_full``
+    :raises Problem: ``symbol.unknown``, ``ea.aliases_full``, or ``ea.name_known`` where it has a meaning for everybody
     """
     if not symbol_exists(symbol):
         raise errors.symbol_unknown()
+    if link_id is None and symbol_of(link_id=0, raw=raw, prefix="", suffix="") not in (None, symbol):
+        # Nobody but its owner turns a name that is known into another symbol.
+        raise errors.name_known()
     if link_id is not None and SymbolAlias.objects.filter(link_id=link_id).exclude(raw=raw).count() >= ALIASES_MAX:
         raise errors.aliases_full(ALIASES_MAX)
-    alias, _ = SymbolAlias.objects.update_or_create(link_id=link_id, raw=raw, defaults={"symbol": symbol})
+    # None is a value here: the alias of every broker.
+    alias, _ = SymbolAlias.objects.update_or_create(link_id=link_id, raw=raw, defaults={"symbol": symbol})  # type: ignore[misc]
     named = UnknownSymbol.objects.filter(raw=raw)
     (named if link_id is None else named.filter(link_id=link_id)).delete()
     count("ea_symbols_named")
@@ -53,4 +57,10 @@ def alias_add(*, link_id: int | None, raw: str, symbol: str) -> SymbolAlias:
 def alias_remove(*, links: Collection[int], alias_id: int) -> bool:
     """Forget an alias of one of these installations; return whether there was one."""
     removed, _ = SymbolAlias.objects.filter(pk=alias_id, link__in=links).delete()
+    return bool(removed)
+
+
+def alias_forget(*, alias_id: int) -> bool:
+    """Forget an alias of every broker; return whether there was one."""
+    removed, _ = SymbolAlias.objects.filter(pk=alias_id, link__isnull=True).delete()
     return bool(removed)

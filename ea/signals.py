@@ -26,7 +26,7 @@ SELECT {_COLUMNS}
 FROM unnest(%(links)s::bigint[]) AS link(id)
 CROSS JOIN LATERAL (
     SELECT event_id, strategy, symbol, state, code, order_id FROM ea_order
-    WHERE link_id = link.id AND (%(before)s::bigint IS NULL OR event_id < %(before)s)
+    WHERE link_id = link.id AND event_id < coalesce(%(before)s::bigint, 9223372036854775807)
       AND (%(state)s::text IS NULL OR state = %(state)s) AND (%(strategy)s::text IS NULL OR strategy = %(strategy)s)
       AND (%(symbol)s::text IS NULL OR symbol = %(symbol)s)
     ORDER BY event_id DESC LIMIT %(limit)s
@@ -34,10 +34,12 @@ CROSS JOIN LATERAL (
 JOIN ea_event AS event ON event.id = o.event_id
 LEFT JOIN ea_latency AS spent ON spent.event_id = o.event_id
 ORDER BY o.event_id DESC LIMIT %(limit)s"""
-_ONE = f"""
+_EACH = f"""
 SELECT {_COLUMNS}
 FROM ea_event AS event JOIN ea_order AS o ON o.event_id = event.id
-LEFT JOIN ea_latency AS spent ON spent.event_id = event.id
+LEFT JOIN ea_latency AS spent ON spent.event_id = event.id"""
+_NUMBERED = f"{_EACH} WHERE event.id = %(event)s"
+_ONE = f"""{_EACH}
 WHERE event.event_id = %(event_id)s AND event.link_id = ANY(%(links)s::bigint[])"""
 
 
@@ -104,6 +106,17 @@ def signals_of(
         "limit": limit,
     }
     return [SignalRow(*row) for row in db.rows(_LIST, asked)]
+
+
+def signal_of(event: int) -> SignalRow:
+    """Return the signal of an event by its number in the log.
+
+    :raises LookupError: there is none
+    """
+    found = db.row(_NUMBERED, {"event": event})
+    if found is None:
+        raise LookupError(event)
+    return SignalRow(*found)
 
 
 def signal_detail(*, links: Collection[int], event_id: UUID) -> dict[str, Any] | None:
