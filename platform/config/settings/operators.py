@@ -81,6 +81,18 @@ UNFOLD = {
                 ],
             },
             {
+                "title": "Bridge",
+                "items": [
+                    _link("Signals", "bolt", "ea.eaorder"),
+                    _link("Attribution", "timer", "ea.latency"),
+                    _link("Installations", "desktop_windows", "ea.link"),
+                    _link("Keys", "vpn_key", "ea.key"),
+                    _link("Alerts", "notification_important", "ea.alert"),
+                    _link("Unknown symbols", "question_mark", "ea.unknownsymbol"),
+                    _link("Names of symbols", "label", "ea.symbolalias"),
+                ],
+            },
+            {
                 "title": "Ledger",
                 "items": [
                     _link("Accounts", "account_balance_wallet", "ledger.account"),

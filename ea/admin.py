@@ -1,0 +1,7 @@
+"""Operators' pages about the bridge."""
+
+from __future__ import annotations
+
+from ea import keys_admin, signals_admin
+
+__all__ = ["keys_admin", "signals_admin"]
