@@ -54,7 +54,7 @@ class SignalSerializer(serializers.Serializer[Any]):
     installation_id = serializers.IntegerField()
     kid = serializers.CharField()
     seq = serializers.IntegerField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     src_ticket = serializers.CharField(allow_null=True)
     action = serializers.CharField()
     strategy = serializers.CharField(allow_blank=True)
