@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ea import hook_admin, risk_admin
+from ea import hook_admin, keys_admin, risk_admin, signals_admin
 
-__all__ = ["hook_admin", "risk_admin"]
+__all__ = ["hook_admin", "keys_admin", "risk_admin", "signals_admin"]

@@ -10,8 +10,10 @@ import hmac
 import time
 from dataclasses import dataclass
 from threading import BoundedSemaphore
+from typing import Annotated
 
 import msgspec
+from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
@@ -23,14 +25,26 @@ from ea.catalogue import catalogue
 from ea.codes import RejectCode, Rejected
 from ea.domain import OFFSET_MS_MAX
 from ea.framing import PAYLOAD_BYTES_MAX
+from ea.instructions import params_acked
 from ea.keys import LiveKey, keys_read
 from ea.log import DATABASE_AWAY, Arrived, EventLog, Logged
-from ea.news import frames_after, no_to_go_on
-from ea.protocol import EVENTS_MAX, payloads_listed, signal_decoded, signature_holds
-from ea.replies import Ack, Reject, encoded, reject_frame
+from ea.news import frames_after, no_to_go_on, params_in_force
+from ea.pairing import pairing_redeem
+from ea.presence import asked_over_http
+from ea.protocol import (
+    EVENTS_MAX,
+    ParamsAck,
+    Word40,
+    Word64,
+    message_decoded,
+    payloads_listed,
+    signal_decoded,
+    signature_holds,
+)
+from ea.replies import Ack, Noted, Reject, encoded, reject_frame
 from ea.services import alert_add, alerted_since
 from kernel.clock import wall_ms
-from kernel.errors import Problem
+from kernel.errors import Problem, request_invalid
 from kernel.http import rate_check
 from kernel.metrics import count
 
@@ -41,10 +55,12 @@ WAIT_MS_MAX = 2_000
 _LOOK_EVERY_S = 0.2
 # Who waits keeps a thread that others trade by: beyond these a request is answered at once, whoever asks.
 _waiting = BoundedSemaphore(2)
-_AUDITED = frozenset({RejectCode.BAD_SIG, RejectCode.ACCT_MISMATCH, RejectCode.IP_DENIED})
+_AUDITED = frozenset({RejectCode.BAD_SIG, RejectCode.ACCT_MISMATCH, RejectCode.IP_DENIED, RejectCode.KEY_REVOKED})
+
+_PARAMS_ACK = b'{"type":"params_ack",'
 
 _log = EventLog()
-Reply = Ack | Reject
+Reply = Ack | Reject | Noted
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +77,8 @@ class _Asked:
 def events_view(request: HttpRequest) -> HttpResponse:
     """Log one event, or an array of up to 50, and answer each in its place.
 
-    ``?offset_ms=`` is what the client adds to its clock to get ours, from the ``server_ms`` of the last answer.
+    ``?offset_ms=`` is what the client adds to its clock to get ours, from the ``server_ms`` of the last answer. That
+    parameters are in force is said here, too.
     """
     recv_us = time.time_ns() // 1_000
     try:
@@ -81,15 +98,18 @@ def events_view(request: HttpRequest) -> HttpResponse:
 def commands_view(request: HttpRequest) -> HttpResponse:
     """Answer the frames of an installation after a number, waiting up to 2 s for the first unless others wait already.
 
-    The query is signed like a payload: ``?kid=..&after=..&t_ms=..&sig=<HMAC of what stands in front of &sig=>``.
+    The query is signed like a payload: ``?kid=..&after=..&t_ms=..&sig=<HMAC of what stands in front of &sig=>``. With
+    ``params=1`` the parameters in force come first, whatever ``after`` says.
     """
     try:
         key = _reader_key(request)
     except Rejected as rejected:
         return _answer([_refused(rejected)], several=False)
+    asked_over_http(key, now_ms=wall_ms())
     after = no_to_go_on(link_id=key.link_id, after=_number(request.GET.get("after")))
     wait_ms = min(_number(request.GET.get("wait_ms")) or 0, WAIT_MS_MAX)
-    frames = frames_after(link_id=key.link_id, after=after)
+    frames = params_in_force(key.link_id).until(after) if request.GET.get("params") == "1" else []
+    frames += frames_after(link_id=key.link_id, after=after)
     if not frames and wait_ms and _waiting.acquire(blocking=False):
         try:
             frames = _frames_awaited(link_id=key.link_id, after=after, wait_ms=wait_ms)
@@ -97,7 +117,7 @@ def commands_view(request: HttpRequest) -> HttpResponse:
             _waiting.release()
     body = b'{"server_ms":%d,"after":%d,"frames":[%b]}' % (
         wall_ms(),
-        frames[-1][0] if frames else after,
+        max([after, *(no for no, _ in frames)]),
         b",".join(frame.encode() for _, frame in frames),
     )
     return HttpResponse(body, content_type="application/json")
@@ -119,6 +139,40 @@ def symbols_view(request: HttpRequest) -> HttpResponse:
     return HttpResponse(encoded(catalogue(key, now_ms=wall_ms())), content_type="application/json")
 
 
+class _PairingAsked(msgspec.Struct, forbid_unknown_fields=True):
+    code: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    account: Word40
+    server: Word64
+
+
+@csrf_exempt
+@require_POST
+def pair_view(request: HttpRequest) -> HttpResponse:
+    """Make the key that a pairing code stands for, and tell its secret, this once.
+
+    Refusals are problem documents. Who guesses is slowed down by address; each wrong guess is counted.
+
+    :raises Problem: ``rate.limited``, ``request.invalid``, or as :func:`ea.pairing.pairing_redeem` does
+    """
+    where = address_of(request)
+    headers = rate_check("pairing", str(where or ""))
+    try:
+        asked = msgspec.json.decode(request.body, type=_PairingAsked)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise request_invalid(detail=str(error)[:200]) from None
+    try:
+        key, secret = pairing_redeem(
+            code=asked.code, account=asked.account, server=asked.server, address=str(where or ""), now_ms=wall_ms()
+        )
+    except Problem as problem:
+        count("ea_pairings_refused", code=problem.code)
+        raise
+    answer = {"kid": key.kid, "secret": secret, "tcp_port": settings.EA_PORT, "ws_port": settings.EA_PORT + 1}
+    response = HttpResponse(encoded(answer), content_type="application/json", headers=headers)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
 def _frames_awaited(*, link_id: int, after: int, wait_ms: int) -> list[tuple[int, str]]:
     until_s = time.monotonic() + wait_ms / 1_000
     frames: list[tuple[int, str]] = []
@@ -137,12 +191,21 @@ def _replied(payloads: list[bytes], asked: _Asked) -> list[Reply]:
     kids: dict[str, LiveKey | None] = {}
     for place, payload in enumerate(payloads):
         try:
+            if payload.startswith(_PARAMS_ACK):
+                replies[place] = _params_noted(payload, asked)
+                continue
             arrived[place] = _arrived(payload, asked, kids)
         except Rejected as rejected:
             replies[place] = _refused(rejected)
     logged = _log.append(list(arrived.values())) if arrived else []
     for (place, event), result in zip(arrived.items(), logged, strict=True):
         replies[place] = _acknowledged(event, result)
+    for kid in {event.signal.kid for event in arrived.values()}:
+        if (key := kids[kid]) is not None:
+            asked_over_http(key, now_ms=wall_ms())
+    if _log.has_repeats:
+        # Only who sends again waits for that.
+        _repeats_write()
     return [replies[place] for place in range(len(payloads))]
 
 
@@ -173,6 +236,37 @@ def _arrived(payload: bytes, asked: _Asked, kids: dict[str, LiveKey | None]) -> 
         recv_us=asked.recv_us,
         offset_ms=asked.offset_ms,
     )
+
+
+def _repeats_write() -> None:
+    try:
+        _log.repeats_write()
+    except DATABASE_AWAY:
+        # What is in the log is acknowledged all the same; the next batch takes them along.
+        count("ea_repeats_delayed")
+
+
+def _params_noted(payload: bytes, asked: _Asked) -> Noted:
+    """Put down that a client has put parameters in force.
+
+    :raises Rejected: as for a signal
+    """
+    ack = message_decoded(payload)
+    if not isinstance(ack, ParamsAck) or ack.kid is None:
+        raise Rejected(RejectCode.SCHEMA, "over HTTP a params_ack names its key")
+    key = keys_read([ack.kid]).get(ack.kid)
+    try:
+        _checked(key, payload, asked)
+        assert key is not None
+        rate_check("ea", key.kid)
+    except Problem:
+        raise Rejected(RejectCode.RATE_LIMITED, "too many frames") from None
+    except Rejected as rejected:
+        if key is not None and rejected.code in _AUDITED:
+            _alert(key, asked.address, rejected)
+        raise
+    params_acked(link_id=key.link_id, kid=key.kid, strategy=ack.strategy, rev=ack.rev, now_ms=wall_ms())
+    return Noted(server_ms=wall_ms())
 
 
 def _checked(key: LiveKey | None, payload: bytes, asked: _Asked) -> None:

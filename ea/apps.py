@@ -9,10 +9,11 @@ class EaConfig(AppConfig):
     name = "ea"
 
     def ready(self) -> None:
-        """Subscribe the bridge to settled orders, and make its invariants known."""
-        from ea import results
+        """Subscribe the bridge to settled orders, and make its events and invariants known."""
+        from ea import events, results
         from ea.invariants import CHECKS
         from settlement.checks import checks_register
 
+        events.register()
         results.connect()
         checks_register(CHECKS)

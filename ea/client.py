@@ -346,7 +346,7 @@ class Client:
         :raises ConnectionError: the server has ended the connection
         """
         frame = json.loads(self._received(within_s))
-        if frame["type"] == "order":
+        if "no" in frame:
             self.after = max(self.after or 0, frame["no"])
         self.frames.append(frame)
         self.spool.answered(frame)

@@ -142,12 +142,14 @@ class _Turn:
         """
         if due.link_id in self._busy:
             return
-        course = Course(recv_us=due.recv_us, log_us=due.log_us, offset_ms=due.offset_ms, rtt_us=due.rtt_us)
+        course = Course(
+            link_id=due.link_id, recv_us=due.recv_us, log_us=due.log_us, offset_ms=due.offset_ms, rtt_us=due.rtt_us
+        )
         with self._alone(due):
             try:
                 self._worked_on(due, course)
             except Denied as denied:
-                course.decided_us = _now_us()
+                course.decided_us, course.symbol = _now_us(), denied.symbol
                 self._denials.append(_Denial(due, denied, course))
 
     def denials_write(self) -> None:
@@ -312,6 +314,7 @@ def _submission(due: Due, signal: Signal, plan: Plan, ticket: str, warnings: tup
 def _placed(due: Due, submitted: _Submitted, course: Course) -> bool:
     """Place an order and note the answer; return whether there is one, and not only a busy wallet."""
     ticket, not_after_ms = _ticket_decoded(submitted.ticket), submitted.not_after_ms
+    course.symbol = ticket.symbol
     step = due.step + 3 if due.state == State.RECEIVED else due.step
     course.submitted_us = _now_us()
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
@@ -28,6 +29,8 @@ log = structlog.get_logger(__name__)
 DATABASE_AWAY = (DatabaseError, InterfaceError, DriverError)
 _REFUSED_BY_TABLES = (DataError, IntegrityError)
 _ATTEMPTS = 5
+# Events that came again and are not noted yet; more than these are only counted.
+_REPEATS_MAX = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class Logged:
 
     :param conflict: the code to refuse it with; None when it is in the log
     :param order_id: the order that it had become when it arrived again
+    :param event: its number in the log, where it was there already
     """
 
     duplicate: bool
@@ -57,6 +61,7 @@ class Logged:
     order_id: UUID | None = None
     conflict: RejectCode | None = None
     detail: str = ""
+    event: int = 0
 
 
 class EventLog:
@@ -69,7 +74,13 @@ class EventLog:
         self._lock = Lock()
         self._notice_every_s, self._told_s = notice_every_s, -notice_every_s
         self._untold = set[int]()
+        self._repeats = Counter[int]()
         self._begin_chain()
+
+    @property
+    def has_repeats(self) -> bool:
+        """Whether events came again that are not noted yet."""
+        return bool(self._repeats)
 
     def append(self, batch: Sequence[Arrived]) -> list[Logged]:
         """Write a batch durably and return what became of each event, in the batch's order.
@@ -80,6 +91,7 @@ class EventLog:
         with self._lock:
             try:
                 results = self._appended(batch)
+                self._repeated(results)
             except _REFUSED_BY_TABLES as error:
                 # One that the tables refuse must not hold up the others; the schema should have refused it.
                 log.error("ea_event_refused_by_tables", exc_info=error)
@@ -102,6 +114,36 @@ class EventLog:
             notice_send(DUE_CHANNEL, self._untold)
             self._untold.clear()
             self._told_s = time.monotonic()
+
+    def repeats_write(self) -> None:
+        """Note the events that came again, if no batch has taken them along; nobody waits for this.
+
+        :raises DatabaseError: the database is away: they are noted later
+        """
+        with self._lock:
+            if self._repeats:
+                noted = dict(self._repeats)
+                with transaction.atomic(durable=True):
+                    db.run("SET LOCAL synchronous_commit = off")
+                    db.run(statements.REPEATS, _repeat_columns(noted))
+                self._noted(noted)
+
+    def _repeated(self, results: Sequence[Logged]) -> None:
+        for result in results:
+            if not result.duplicate or result.conflict is not None:
+                continue
+            count("ea_events_repeated")
+            if result.event in self._repeats or len(self._repeats) < _REPEATS_MAX:
+                self._repeats[result.event] += 1
+            else:
+                count("ea_repeats_not_noted")
+
+    def _noted(self, noted: dict[int, int]) -> None:
+        """Forget repeats that are noted now."""
+        for event, times in noted.items():
+            self._repeats[event] -= times
+            if not self._repeats[event]:
+                del self._repeats[event]
 
     def _each_alone(self, batch: Sequence[Arrived]) -> list[Logged]:
         results = []
@@ -141,17 +183,21 @@ class EventLog:
         events, links = list(batch.values()), [self._link]
         for event in events:
             links.append(hashlib.sha256(links[-1] + event.sha256).digest())
+        noted = dict(self._repeats)
         reach("ea.arrived")
         with transaction.atomic(durable=True):
             with db.pipelined():
                 asked = {"chain": self._chain, "no": self._no} | _columns(events, links)
                 ((written, log_us),) = db.send(statements.LOG, asked).rows()
+                if noted:
+                    db.send(statements.REPEATS, _repeat_columns(noted))
             if written < len(batch):
                 transaction.set_rollback(True)
                 return None
             reach("ea.logged")
         reach("ea.log_committed")
         self._no, self._link = self._no + len(batch), links[-1]
+        self._noted(noted)
         count("ea_events_logged", len(batch))
         self._untold |= {event.link_id for event in events}
         return {ord_: Logged(duplicate=False, recv_us=event.recv_us, log_us=log_us) for ord_, event in batch.items()}
@@ -229,8 +275,13 @@ def _stored(batch: dict[int, Arrived]) -> dict[int, Logged]:
     return {ord_: _told_again(batch[ord_], *rest) for ord_, *rest in found}
 
 
+def _repeat_columns(noted: dict[int, int]) -> dict[str, str]:
+    return {"events": db.numbers_array(noted), "times": db.numbers_array(noted.values())}
+
+
 def _told_again(
     event: Arrived,
+    number: int,
     sha256: bytes,
     recv_us: int,
     log_us: int,
@@ -238,7 +289,7 @@ def _told_again(
     order_id: UUID | None,
     way: int,
 ) -> Logged:
-    told = Logged(duplicate=True, recv_us=recv_us, log_us=log_us, order_id=order_id)
+    told = Logged(duplicate=True, recv_us=recv_us, log_us=log_us, order_id=order_id, event=number)
     if way == 1 and (bytes(sha256) != event.sha256 or link_id != event.link_id):
         return replace(told, conflict=RejectCode.ID_CONFLICT, detail="this event_id was logged with other bytes")
     if way == 3:

@@ -3,24 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 from ea import statements
 from kernel import db
 
 FRAMES_MAX = 200
+# Later than this a command is not told any more.
+COMMAND_MS = 60_000
 # A client that does not say how far it is hears again of its last steps: those of so many, and of so long ago.
 _AGAIN_MAX, _AGAIN_MS = 100, 600_000
 
 
 def frames_after(*, link_id: int, after: int, limit: int = FRAMES_MAX) -> list[tuple[int, str]]:
     """Return an installation's frames with their numbers, ascending."""
-    found = db.rows(statements.FRAMES, {"link_id": link_id, "after": after, "limit": limit})
-    return [(no, frame) for _, no, frame in found]
+    asked = {"link_id": link_id, "after": after, "limit": limit, "command_ms": COMMAND_MS}
+    return [(no, frame) for no, frame in db.rows(statements.FRAMES, asked)]
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """The parameters of an installation: the highest revision of all, and of each strategy the frame that tells it."""
+
+    rev: int
+    frames: list[tuple[int, str]]
+
+    def until(self, no: int) -> list[tuple[int, str]]:
+        """Return the frames up to a number, ascending: those behind it are told in their turn."""
+        return [frame for frame in self.frames if frame[0] <= no]
+
+
+def params_in_force(link_id: int) -> InForce:
+    """Return the parameters that are in force."""
+    found = db.rows(statements.PARAMS_IN_FORCE, {"link_id": link_id})
+    return InForce(max((rev for _, rev, _ in found), default=0), [(no, frame) for no, _, frame in found])
 
 
 def frames_after_each(afters: Mapping[int, int], *, limit: int = FRAMES_MAX) -> dict[int, list[tuple[int, str]]]:
     """Return the frames of many installations, each after a number of its own; those without any are left out."""
-    asked = {"links": db.numbers_array(afters), "afters": db.numbers_array(afters.values()), "limit": limit}
+    asked = {
+        "links": db.numbers_array(afters),
+        "afters": db.numbers_array(afters.values()),
+        "limit": limit,
+        "command_ms": COMMAND_MS,
+    }
     found: dict[int, list[tuple[int, str]]] = {}
     for link_id, no, frame in db.rows(statements.FRAMES_EACH, asked) if afters else ():
         found.setdefault(link_id, []).append((no, frame))

@@ -35,7 +35,7 @@ SELECT (SELECT count(*) FROM logged), now_us FROM clock"""
 
 # What stands in the log in the way of events, the same event first, then the same ticket, then the same number.
 STORED = """
-SELECT DISTINCT ON (asked.ord) asked.ord, event.sha256, event.recv_us, event.log_us,
+SELECT DISTINCT ON (asked.ord) asked.ord, event.id, event.sha256, event.recv_us, event.log_us,
        event.link_id, ea_order.order_id, found.way
 FROM unnest(%(ords)s::int[], %(event_ids)s::uuid[], %(links)s::bigint[], %(kids)s::text[], %(sids)s::text[],
             %(seqs)s::bigint[], %(sources)s::text[], %(tickets)s::text[], %(actions)s::text[])
@@ -51,6 +51,10 @@ CROSS JOIN LATERAL (
 JOIN ea_event AS event ON event.id = found.id
 LEFT JOIN ea_order ON ea_order.event_id = event.id
 ORDER BY asked.ord, found.way"""
+
+REPEATS = f"""
+INSERT INTO ea_repeat (event_id, times, at_us)
+SELECT event_id, times, {NOW_US} FROM unnest(%(events)s::bigint[], %(times)s::int[]) AS again(event_id, times)"""
 
 # --- execution ----------------------------------------------------------------------------------------
 
@@ -134,12 +138,17 @@ SELECT order_id FROM numbered"""
 
 LATENCY = """
 INSERT INTO ea_latency (event_id, deal_ms, signed_ms, offset_ms, rtt_us, recv_us, log_us, decided_us, submitted_us,
-    answered_us, opened_ms, ref_price, open_price, min_payout, payout_percent)
+    answered_us, opened_ms, ref_price, open_price, min_payout, payout_percent, link_id, strategy, symbol, direction,
+    quoted_percent)
 SELECT event_id, deal_ms, signed_ms, offset_ms, rtt_us, recv_us, log_us, decided_us, submitted_us, answered_us,
-    opened_ms, ref_price, open_price, min_payout, payout_percent
+    opened_ms, ref_price, open_price, min_payout, payout_percent, link_id, strategy, symbol, direction,
+    (SELECT change.percent FROM quotes_symbol AS offered JOIN quotes_payout_change AS change
+         ON change.symbol_id = offered.id AND change.at_ms <= row.recv_us / 1000
+     WHERE offered.code = row.symbol ORDER BY change.at_ms DESC LIMIT 1)
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS row(event_id bigint, deal_ms bigint, signed_ms bigint, offset_ms int,
     rtt_us bigint, recv_us bigint, log_us bigint, decided_us bigint, submitted_us bigint, answered_us bigint,
-    opened_ms bigint, ref_price text, open_price text, min_payout text, payout_percent int)
+    opened_ms bigint, ref_price text, open_price text, min_payout text, payout_percent int, link_id bigint,
+    strategy text, symbol text, direction text)
 ON CONFLICT DO NOTHING"""
 
 # --- risk ---------------------------------------------------------------------------------------------
@@ -246,16 +255,31 @@ ORDER BY link_id, wallet_id, no"""
 
 # --- what clients are told ----------------------------------------------------------------------------
 
-FRAMES = """
-SELECT link_id, no, frame FROM ea_order_event
-WHERE link_id = %(link_id)s AND no > %(after)s AND frame IS NOT NULL ORDER BY no LIMIT %(limit)s"""
+# Transitions, and what the owner told: of parameters the newest, of commands those of the last moment, for what was to
+# be done at once is not done an hour later.
+_IS_TOLD = f"""CASE told.kind
+         WHEN 'command' THEN told.at_ms > {DB_NOW_MS_SQL} - %(command_ms)s
+         ELSE NOT EXISTS (SELECT FROM ea_instruction AS later WHERE later.link_id = told.link_id
+                          AND later.kind = 'params' AND later.strategy = told.strategy AND later.rev > told.rev) END"""
+FRAMES = f"""
+SELECT no, frame FROM (
+    (SELECT no, frame FROM ea_order_event
+     WHERE link_id = %(link_id)s AND no > %(after)s AND frame IS NOT NULL ORDER BY no LIMIT %(limit)s)
+    UNION ALL
+    (SELECT no, frame FROM ea_instruction AS told
+     WHERE link_id = %(link_id)s AND no > %(after)s AND {_IS_TOLD} ORDER BY no LIMIT %(limit)s)
+) AS frames ORDER BY no LIMIT %(limit)s"""
 
 # The same for many installations at once, each from where its connections are.
-FRAMES_EACH = """
+FRAMES_EACH = f"""
 SELECT asked.link_id, told.no, told.frame
 FROM unnest(%(links)s::bigint[], %(afters)s::bigint[]) AS asked(link_id, after) CROSS JOIN LATERAL (
-    SELECT no, frame FROM ea_order_event AS step
-    WHERE step.link_id = asked.link_id AND step.no > asked.after AND frame IS NOT NULL ORDER BY no LIMIT %(limit)s
+    (SELECT no, frame FROM ea_order_event AS step
+     WHERE step.link_id = asked.link_id AND step.no > asked.after AND frame IS NOT NULL ORDER BY no LIMIT %(limit)s)
+    UNION ALL
+    (SELECT no, frame FROM ea_instruction AS told
+     WHERE told.link_id = asked.link_id AND told.no > asked.after AND {_IS_TOLD} ORDER BY no LIMIT %(limit)s)
+    ORDER BY no LIMIT %(limit)s
 ) AS told
 ORDER BY asked.link_id, told.no"""
 
@@ -269,5 +293,63 @@ NEWEST_NO = "SELECT link_id, no FROM ea_counter WHERE link_id = ANY(%(links)s::b
 # Where somebody goes on who does not say how far he was: before the last steps of a while ago.
 NO_AGO = f"""
 SELECT coalesce(min(step.no) - 1, (SELECT no FROM ea_counter WHERE link_id = %(link_id)s))
-FROM (SELECT no, at_us FROM ea_order_event WHERE link_id = %(link_id)s ORDER BY no DESC LIMIT %(most)s) AS step
+FROM (
+    (SELECT no, at_us FROM ea_order_event WHERE link_id = %(link_id)s ORDER BY no DESC LIMIT %(most)s)
+    UNION ALL
+    (SELECT no, at_ms * 1000 FROM ea_instruction WHERE link_id = %(link_id)s ORDER BY no DESC LIMIT %(most)s)
+) AS step
 WHERE step.at_us > ({DB_NOW_MS_SQL} - %(ago_ms)s) * 1000"""
+
+# --- what owners tell their experts ------------------------------------------------------------------
+
+INSTRUCT = """
+INSERT INTO ea_instruction (link_id, no, kind, strategy, rev, values, cmd, frame, actor_id, at_ms)
+VALUES (%(link_id)s, %(no)s, %(kind)s, %(strategy)s, %(rev)s, %(values)s, %(cmd)s, %(frame)s, %(actor_id)s,
+        %(at_ms)s)"""
+
+PARAMS_REVS = """
+SELECT link_id, strategy, max(rev) FROM ea_instruction
+WHERE link_id = ANY(%(links)s::bigint[]) AND kind = 'params' GROUP BY link_id, strategy ORDER BY link_id, strategy"""
+
+# A client is told them however far it has heard, for it forgets them when it is started.
+PARAMS_IN_FORCE = """
+SELECT no, rev, frame FROM (
+    SELECT DISTINCT ON (strategy) no, rev, frame FROM ea_instruction
+    WHERE link_id = %(link_id)s AND kind = 'params' ORDER BY strategy, rev DESC
+) AS newest ORDER BY no"""
+
+PARAMS_ACKED = """
+INSERT INTO ea_params_ack (instruction_id, kid, at_ms)
+SELECT id, %(kid)s, %(now_ms)s FROM ea_instruction
+WHERE link_id = %(link_id)s AND kind = 'params' AND strategy = %(strategy)s AND rev = %(rev)s
+ON CONFLICT DO NOTHING"""
+
+# The newest word about a key counts, whichever process brings it.
+PRESENCE = """
+INSERT INTO ea_presence AS known (kid, link_id, transport, seen_at_ms, online)
+SELECT kid, link_id, transport, seen_at_ms, online
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS row(kid text, link_id bigint, transport text, seen_at_ms bigint,
+    online boolean) ORDER BY kid
+ON CONFLICT (kid) DO UPDATE SET transport = excluded.transport, seen_at_ms = excluded.seen_at_ms,
+    online = excluded.online WHERE excluded.seen_at_ms >= known.seen_at_ms"""
+
+# --- what owners see ---------------------------------------------------------------------------------
+
+LINK_STATES = """
+SELECT DISTINCT ON (name) name, state, reason, at_ms FROM ea_trading_switch
+WHERE scope = 'link' AND name = ANY(%(names)s::text[]) ORDER BY name, at_ms DESC, id DESC"""
+
+# What has come to an answer stands among the latencies; what has not is among the few that are due.
+COUNTS = """
+SELECT link.id, answered.total + due.total, answered.accepted, answered.denied, answered.rejected, answered.expired
+FROM unnest(%(links)s::bigint[]) AS link(id)
+CROSS JOIN LATERAL (
+    SELECT count(*) AS total, count(*) FILTER (WHERE state IN ('accepted', 'open', 'settled')) AS accepted,
+           count(*) FILTER (WHERE state = 'denied') AS denied, count(*) FILTER (WHERE state = 'rejected') AS rejected,
+           count(*) FILTER (WHERE state = 'expired') AS expired
+    FROM (SELECT event_id FROM ea_latency WHERE link_id = link.id AND log_us > %(since_us)s LIMIT %(most)s) AS recent
+    JOIN ea_order AS o ON o.event_id = recent.event_id
+) AS answered
+CROSS JOIN LATERAL (
+    SELECT count(*) AS total FROM ea_order AS o WHERE o.link_id = link.id AND o.state IN ('received', 'submitted')
+) AS due"""

@@ -8,6 +8,7 @@ from ea import api, hook_view
 
 urlpatterns: list[URLPattern] = [
     path("events", api.events_view, name="ea-events"),
+    path("pair", api.pair_view, name="ea-pair"),
     path("commands", api.commands_view, name="ea-commands"),
     path("symbols", api.symbols_view, name="ea-symbols"),
     path("hook/<str:token>", hook_view.hook_view, name="ea-hook"),

@@ -15,12 +15,14 @@ from accounts.domain import Address
 from ea.codes import RejectCode, Rejected
 from ea.gateway.bounds import HELLO_S, SILENT_S
 from ea.gateway.inbox import Inbox
-from ea.gateway.news import News
-from ea.gateway.session import Session
+from ea.gateway.news import News, Told
+from ea.gateway.presence import Presences
+from ea.gateway.session import NOTHING_KNOWN, Known, Session
 from ea.gateway.wire import Stage
+from ea.instructions import params_acked
 from ea.keys import LiveKey, keys_beside, last_seq
 from ea.log import DATABASE_AWAY
-from ea.news import no_to_go_on
+from ea.news import no_to_go_on, params_in_force
 from ea.protocol import HEARTBEAT_S, Hello
 from ea.replies import ServerHeartbeat
 from ea.services import address_note, alert_add
@@ -33,7 +35,6 @@ log = structlog.get_logger(__name__)
 SESSIONS_MAX = 5_000
 ALERT_EVERY_S = 60.0
 _SWEEP_S = 1.0
-_Known = tuple[dict[str, LiveKey], int, int]
 
 
 class Hub:
@@ -46,6 +47,7 @@ class Hub:
         self._by_link = defaultdict[int, set[Session]](set)
         self._keys: dict[str, LiveKey] = {}
         self._alerted: dict[tuple[str, str], float] = {}
+        self._presences = Presences()
         self._reader = ThreadPoolExecutor(1, "ea-reader")
         # Who comes in is not kept waiting by what is put on record of those who came before.
         self._writer = ThreadPoolExecutor(1, "ea-writer")
@@ -76,6 +78,7 @@ class Hub:
         if self._news is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._news.stop)
         self.inbox.end()
+        self._presences_write(all_of_them=False)
         for thread in (self._reader, self._writer):
             thread.submit(connection.close)
             thread.shutdown()
@@ -103,6 +106,7 @@ class Hub:
         self._by_kid[key.kid] = session
         self._keys[key.kid] = key
         self._by_link[key.link_id].add(session)
+        self._presences.note(session, online=True)
         self.behind(session)
         link_id, kid, address = key.link_id, key.kid, str(session.address or "")
         self._in_background(lambda: address_note(link_id=link_id, kid=kid, address=address, now_ms=wall_ms()))
@@ -115,6 +119,7 @@ class Hub:
             return
         if self._by_kid.get(key.kid) is session:
             del self._by_kid[key.kid]
+            self._presences.note(session, online=False)
         self._by_link[key.link_id].discard(session)
         self._forget(key.link_id)
 
@@ -129,26 +134,26 @@ class Hub:
     def key_ask(self, session: Session, hello: Hello, payload: bytes) -> None:
         """Read what there is to know of the key that a client shows, and let its session go on."""
 
-        def read() -> _Known:
+        def read() -> Known:
             # Whoever has given up meanwhile will come again: what nobody waits for must not hold up the others.
             if session.stage is not Stage.ASKING:
-                return {}, 0, 0
+                return NOTHING_KNOWN
             return db.with_fresh_connection(lambda: _read(hello))
 
         asked = asyncio.get_running_loop().run_in_executor(self._reader, read)
         asked.add_done_callback(lambda done: self._read(session, hello, payload, done))
 
-    def _read(self, session: Session, hello: Hello, payload: bytes, done: asyncio.Future[_Known]) -> None:
+    def _read(self, session: Session, hello: Hello, payload: bytes, done: asyncio.Future[Known]) -> None:
         if (failure := done.exception()) is not None:
             _tell_failure(failure)
             session.unread()
             return
-        keys, seq, told_no = done.result()
+        known = done.result()
         # What came behind the hello is looked at as soon as its client is known, and may name any of them.
-        self._keys |= keys
-        session.known(hello, payload, keys.get(hello.kid), seq, told_no)
-        if session.stage is not Stage.KNOWN and keys:
-            self._forget(keys[hello.kid].link_id)
+        self._keys |= known.keys
+        session.known(hello, payload, known)
+        if session.stage is not Stage.KNOWN and known.keys:
+            self._forget(known.keys[hello.kid].link_id)
 
     def key_of_link(self, kid: str, link_id: int) -> LiveKey | None:
         """Return another key of an installation that is connected, as it was when its client said hello."""
@@ -176,12 +181,19 @@ class Hub:
             lambda: alert_add(kind=kind, link_id=link_id, kid=kid, address=where, detail=detail, now_ms=wall_ms())
         )
 
+    def params_acked(self, key: LiveKey, strategy: str, rev: int) -> None:
+        """Put down that a client has put parameters in force."""
+        link_id, kid = key.link_id, key.kid
+        self._in_background(
+            lambda: params_acked(link_id=link_id, kid=kid, strategy=strategy, rev=rev, now_ms=wall_ms())
+        )
+
     # --- news ---------------------------------------------------------------------------------------
 
-    def told(self, link_id: int, frames: list[tuple[int, str]]) -> None:
+    def told(self, link_id: int, told: Told) -> None:
         """Tell an installation's connections what was decided."""
-        for session in self._by_link.get(link_id, ()):
-            session.told(frames)
+        for session in tuple(self._by_link.get(link_id, ())):
+            session.told(told)
 
     def behind(self, session: Session) -> None:
         """Look at once for what a connection has not been told."""
@@ -201,6 +213,7 @@ class Hub:
         while True:
             await asyncio.sleep(_SWEEP_S)
             now_s, now_ms = time.monotonic(), wall_ms()
+            self._presences_write(all_of_them=self._presences.are_due(now_s))
             for session in list(self._sessions):
                 known = session.stage is Stage.KNOWN
                 if now_s - session.heard_s > (SILENT_S if known else HELLO_S):
@@ -208,18 +221,27 @@ class Hub:
                 elif known and now_s - session.said_s >= HEARTBEAT_S:
                     session.say(ServerHeartbeat(seq=0, t_ms=now_ms, server_ms=now_ms))
 
+    def _presences_write(self, *, all_of_them: bool) -> None:
+        """Have it written down who is connected; a write that fails is made up for by the next of all."""
+        if all_of_them:
+            for session in self._by_kid.values():
+                self._presences.note(session, online=True)
+        if (write := self._presences.taken()) is not None:
+            self._in_background(write)
+
     def _in_background(self, work: Callable[[], None]) -> None:
         done = self._writer.submit(lambda: db.with_fresh_connection(work))
         done.add_done_callback(lambda future: _tell_failure(future.exception()))
 
 
-def _read(hello: Hello) -> _Known:
-    """Read the keys of an installation, its last number in the log, and where its news go on."""
+def _read(hello: Hello) -> Known:
+    """Read the keys of an installation, its last number in the log, where its news go on, and its parameters."""
     keys = keys_beside(hello.kid)
     if hello.kid not in keys:
-        return {}, 0, 0
+        return NOTHING_KNOWN
     link_id = keys[hello.kid].link_id
-    return keys, last_seq(link_id=link_id, sid=hello.sid), no_to_go_on(link_id=link_id, after=hello.after)
+    told_no = no_to_go_on(link_id=link_id, after=hello.after)
+    return Known(keys, last_seq(link_id=link_id, sid=hello.sid), told_no, params_in_force(link_id))
 
 
 def _tell_failure(failure: BaseException | None) -> None:

@@ -22,6 +22,8 @@ NOTICE_EVERY_S = 0.02
 BATCH_MAX = 1_000
 # Two seconds of ten thousand signals; some forty megabytes.
 WAITING_MAX = 20_000
+# How long repeats wait for a batch that takes them along.
+REPEATS_S = 0.25
 
 
 class Sender(Protocol):
@@ -44,6 +46,7 @@ class Inbox:
         self._waiting: list[tuple[Arrived, Sender]] = []
         self._writing: asyncio.Future[list[Logged]] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._repeats_timer: asyncio.TimerHandle | None = None
         self._failing = False
         self._began_s = 0.0
 
@@ -73,7 +76,11 @@ class Inbox:
             await asyncio.sleep(0)
 
     def end(self) -> None:
-        """Drop the connection of the thread, and end it."""
+        """Note what came again, drop the connection of the thread, and end it."""
+        if self._repeats_timer is not None:
+            self._repeats_timer.cancel()
+        if self._log.has_repeats:
+            self._thread.submit(self._repeats_write)
         self._thread.submit(connection.close)
         self._thread.shutdown()
 
@@ -107,6 +114,20 @@ class Inbox:
             self._schedule()
         elif not self._failing:
             self._thread.submit(self._log.tell)
+            if self._log.has_repeats and self._repeats_timer is None:
+                self._repeats_timer = asyncio.get_running_loop().call_later(REPEATS_S, self._repeats_due)
+
+    def _repeats_due(self) -> None:
+        self._repeats_timer = None
+        self._thread.submit(self._repeats_write)
+
+    def _repeats_write(self) -> None:
+        try:
+            db.with_fresh_connection(self._log.repeats_write)
+        except DATABASE_AWAY as error:
+            # They wait for the next batch.
+            count("ea_repeats_delayed")
+            log.warning("ea_repeats_delayed", error=str(error))
 
     def _failed(self, batch: list[tuple[Arrived, Sender]], failure: BaseException) -> None:
         """Answer everything that waits, so that no later event of a connection is logged before an earlier one."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from threading import Event, Lock, Thread
 from typing import Any
 
@@ -17,7 +18,7 @@ from django.db import connection
 
 from ea.keys import CHANNEL, keys_ended
 from ea.log import DATABASE_AWAY
-from ea.news import FRAMES_MAX, frames_after_each, links_with_news
+from ea.news import FRAMES_MAX, frames_after_each, links_with_news, newest_numbers
 from ea.notices import TOLD_CHANNEL, links_of
 from kernel.metrics import count
 from settlement.listening import listening_connection
@@ -27,14 +28,22 @@ log = structlog.get_logger(__name__)
 # How often the ends of keys are asked for, and news that nobody told of: a notice is lost when its sender dies.
 INTERVAL_S, UNTOLD_S = 0.5, 2.0
 
-Told = Callable[[int, list[tuple[int, str]]], None]
 Far = Callable[[Collection[int] | None], dict[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an installation is told: its frames with numbers above ``after``; none up to ``until`` is missing."""
+
+    after: int
+    frames: list[tuple[int, str]]
+    until: int
 
 
 class News:
     """Watches for the connections of one gateway.
 
-    :param told: called on the event loop with an installation and its frames
+    :param told: called on the event loop with an installation and what it is told
     :param ended: called on the event loop with keys that are not in force any more
     :param far: returns how far the connections of some installations are, or of all; called on this one's thread
     :param kids: returns the keys in use; called on this one's thread
@@ -44,7 +53,7 @@ class News:
         self,
         loop: asyncio.AbstractEventLoop,
         *,
-        told: Told,
+        told: Callable[[int, Told], None],
         ended: Callable[[set[str]], None],
         far: Far,
         kids: Callable[[], list[str]],
@@ -108,10 +117,21 @@ class News:
         self._tell(far)
 
     def _tell(self, far: dict[int, int]) -> None:
-        while found := frames_after_each(far):
-            for link_id, frames in found.items():
-                self._loop.call_soon_threadsafe(self._told, link_id, frames)
-            far = {link_id: frames[-1][0] for link_id, frames in found.items() if len(frames) == FRAMES_MAX}
+        """Hand over what there is above numbers; numbers that nobody is told of any more are passed over, too."""
+        # Read first: what is told later has a higher number.
+        newest = newest_numbers(far)
+        while far:
+            found, behind = frames_after_each(far), dict[int, int]()
+            for link_id, after in far.items():
+                frames = found.get(link_id, [])
+                last = frames[-1][0] if frames else after
+                if len(frames) == FRAMES_MAX:
+                    behind[link_id] = until = last
+                else:
+                    until = max(last, newest.get(link_id, 0))
+                if until > after:
+                    self._loop.call_soon_threadsafe(self._told, link_id, Told(after, frames, until))
+            far = behind
 
     def _reset(self) -> None:
         connection.close()

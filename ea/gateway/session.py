@@ -11,6 +11,7 @@ import hmac
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -20,11 +21,13 @@ from ea.codes import RejectCode, Rejected
 from ea.framing import PAYLOAD_BYTES_MAX
 from ea.gateway import bounds
 from ea.gateway.bucket import Bucket
+from ea.gateway.news import Told
 from ea.gateway.numbers import Numbers, Verdict
 from ea.gateway.offset import Offset
 from ea.gateway.wire import Stage, Wire
 from ea.keys import LiveKey
 from ea.log import Arrived, Logged
+from ea.news import InForce
 from ea.protocol import (
     HEARTBEAT_S,
     Heartbeat,
@@ -42,6 +45,19 @@ from kernel.metrics import count
 
 if TYPE_CHECKING:
     from ea.gateway.hub import Hub
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the database says when a client says hello: the keys of its installation, and how far it is."""
+
+    keys: dict[str, LiveKey]
+    last_seq: int
+    told_no: int
+    params: InForce
+
+
+NOTHING_KNOWN = Known({}, 0, 0, InForce(0, []))
 
 
 class Session:
@@ -102,21 +118,22 @@ class Session:
         self._pause()
         self.hub.key_ask(self, message, payload)
 
-    def known(self, hello: Hello, payload: bytes, key: LiveKey | None, last_seq: int, told_no: int) -> None:
+    def known(self, hello: Hello, payload: bytes, known: Known) -> None:
         """Go on with what the database says of the key that was shown; refuse it, or welcome the client."""
         if self.stage is not Stage.ASKING:
             return
+        key = known.keys.get(hello.kid)
         try:
             self._admitted(hello, payload, key)
         except Rejected as rejected:
-            if key is not None and rejected.code in _AUDITED:
+            if key is not None and rejected.code in _AUDITED_AT_HELLO:
                 self.hub.alert(key, self.address, rejected.code.value, rejected.detail)
             self.refuse(rejected)
             return
         assert key is not None
-        self.stage, self.key, self.sid, self.told_no = Stage.KNOWN, key, hello.sid, told_no
+        self.stage, self.key, self.sid, self.told_no = Stage.KNOWN, key, hello.sid, known.told_no
         self._mac = mac_begun(key.secret)
-        self._numbers = Numbers(last_seq)
+        self._numbers = Numbers(known.last_seq)
         if hello.first_seq is not None:
             self._missing(self._numbers.go_on_at(hello.first_seq))
         self.hub.admitted(self)
@@ -125,8 +142,8 @@ class Session:
                 session=self.id,
                 server_ms=time.time_ns() // 1_000_000,
                 hb_s=HEARTBEAT_S,
-                last_seq_seen=last_seq,
-                params_rev=0,
+                last_seq_seen=known.last_seq,
+                params_rev=known.params.rev,
                 limits={
                     "rate_per_s": bounds.RATE_PER_S,
                     "burst": bounds.RATE_BURST,
@@ -134,6 +151,8 @@ class Session:
                 },
             )
         )
+        for _, frame in known.params.until(known.told_no):
+            self.wire.send(frame.encode())
         held, self._held = self._held, []
         for waiting in held:
             self.heard(waiting)
@@ -224,8 +243,10 @@ class Session:
         self._verified(payload)
         self._missing(self._numbers.go_on_at(resync.from_seq))
 
-    def _params_ack(self, _: ParamsAck, payload: bytes) -> None:
+    def _params_ack(self, ack: ParamsAck, payload: bytes) -> None:
         self._verified(payload)
+        assert self.key is not None
+        self.hub.params_acked(self.key, ack.strategy, ack.rev)
 
     def _hello_again(self, _: Hello, __: bytes) -> None:
         raise Rejected(RejectCode.SCHEMA, "the hello was said")
@@ -267,9 +288,13 @@ class Session:
         self._acked()
         self._later(RejectCode.OVERLOADED, "the log cannot be written", arrived.signal)
 
-    def told(self, frames: list[tuple[int, str]]) -> None:
+    def told(self, told: Told) -> None:
         """Tell what was decided; a client that does not read is told when it does."""
-        for no, frame in frames:
+        if self.told_no < told.after:
+            # Read for others before this one came: what lies between would be lost.
+            self.hub.behind(self)
+            return
+        for no, frame in told.frames:
             if no <= self.told_no:
                 continue
             if self.stalled or self.stage is not Stage.KNOWN:
@@ -277,6 +302,7 @@ class Session:
             self.said_s = time.monotonic()
             self.wire.send(frame.encode())
             self.told_no = no
+        self.told_no = max(self.told_no, told.until)
 
     def refuse(self, rejected: Rejected) -> None:
         """Answer a frame that is not accepted; end the connection where it cannot go on."""
@@ -344,6 +370,8 @@ class Session:
 
 # Somebody who sends these has no business here, or is not who he says.
 _AUDITED = frozenset({RejectCode.BAD_SIG, RejectCode.ACCT_MISMATCH, RejectCode.IP_DENIED})
+# Its owner hears of a key that is used after its end, which those who were closed at its end do not mean.
+_AUDITED_AT_HELLO = _AUDITED | {RejectCode.KEY_REVOKED}
 _CLOSING = _AUDITED | {RejectCode.BAD_FRAME, RejectCode.KEY_REVOKED}
 _ANSWERS: dict[type, Callable[..., None]] = {
     Signal: Session._signal,

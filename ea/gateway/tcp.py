@@ -24,6 +24,8 @@ DRAIN_S, FRAME_S, CLOSE_S = 10.0, 10.0, 2.0
 class TcpClient(asyncio.Protocol):
     """One connection."""
 
+    name = "tcp"
+
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._deframer = Deframer()

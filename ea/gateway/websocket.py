@@ -35,6 +35,8 @@ _POLICY = 1008
 class WebSocketClient(WSListener):  # type: ignore[misc, unused-ignore]
     """One connection."""
 
+    name = "websocket"
+
     def __init__(self, hub: Hub, request: WSUpgradeRequest) -> None:
         self._hub = hub
         self._forwarded_for = ",".join(request.headers.getall("X-Forwarded-For", []))

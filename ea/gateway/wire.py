@@ -9,7 +9,9 @@ from typing import Protocol
 
 
 class Wire(Protocol):
-    """What a transport does for a session."""
+    """What a transport does for a session; its name is what its owner is shown."""
+
+    name: str
 
     def send(self, payload: bytes) -> None:
         """Send one payload."""

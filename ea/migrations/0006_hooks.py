@@ -29,7 +29,7 @@ ALTER TABLE ea_hook DROP CONSTRAINT ea_hook_digests;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ea", "0004_steps_carry_what_they_give")]
+    dependencies = [("ea", "0005_owner")]
 
     operations = [
         migrations.CreateModel(

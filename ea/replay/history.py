@@ -69,8 +69,9 @@ JOIN trading_order AS placed ON placed.wallet_id = asked.wallet_id AND placed.cl
 _NUMBERS = """
 SELECT coalesce(sum(greatest(made.highest, counter.no) - made.steps + greatest(made.highest - counter.no, 0)), 0)
 FROM ea_counter AS counter CROSS JOIN LATERAL (
-    SELECT count(*) AS steps, coalesce(max(no), 0) AS highest FROM ea_order_event AS step
-    WHERE step.link_id = counter.link_id) AS made
+    SELECT count(*) AS steps, coalesce(max(no), 0) AS highest
+    FROM (SELECT no FROM ea_order_event AS step WHERE step.link_id = counter.link_id
+          UNION ALL SELECT no FROM ea_instruction AS told WHERE told.link_id = counter.link_id) AS numbered) AS made
 WHERE %(link_id)s::bigint IS NULL OR counter.link_id = %(link_id)s"""
 
 # What stands there without an event; the keys that forbid it may have been off.

@@ -18,9 +18,11 @@ def fresh_factor_require(request: HttpRequest, caller: Caller) -> None:
 
     A user with a second factor confirms with that, any other with the password. A token is no person.
 
-    :raises Problem: ``auth.reauthentication``
+    :raises Problem: ``auth.session_required``, ``auth.reauthentication``
     """
-    if caller.token_id is not None or not _is_fresh(request):
+    if caller.token_id is not None:
+        raise errors.session_required()
+    if not _is_fresh(request):
         raise errors.reauthentication_required()
 
 

@@ -31,6 +31,8 @@ UNTOUCHABLE = {
     *("ea.event", "ea.eaorder", "ea.transition", "ea.latency", "ea.tradingswitch", "ea.risklimits", "ea.riskstop"),
     "ea.resulttally",
     "ea.hook",
+    *("ea.link", "ea.key", "ea.event", "ea.eaorder", "ea.transition", "ea.latency", "ea.alert", "ea.repeat"),
+    *("ea.instruction", "ea.paramsack", "ea.pairing", "ea.presence", "ea.unknownsymbol", "ea.symbolalias"),
 }
 FORBIDDEN_FIELD = re.compile(
     r"(^|_)(price|bid|ask|tick|seq|watermark|candidate|result|outcome|profit|payout_percent|balance|stake$|latency"
@@ -111,6 +113,11 @@ def test_actions_of_pages_are_known(request_of_superuser: Any) -> None:
         "trading.dispute": {"close"},
         "ea.tradingswitch": {"set_state"},
         "ea.hook": {"revoke"},
+        # Ending a key that has leaked takes no client's terms; a name of a symbol holds for every broker alike.
+        "ea.link": {"revoke_keys"},
+        "ea.key": {"revoke"},
+        "ea.unknownsymbol": {"name_it"},
+        "ea.symbolalias": {"forget"},
     }
 
     for model, model_admin in ALL:

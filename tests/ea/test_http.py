@@ -92,7 +92,7 @@ def test_what_is_no_event(body: bytes, code: str) -> None:
 
 
 def test_who_is_not_let_in(one: Installation, spool: Spool) -> None:
-    """S-23, S-24: keys, signatures, accounts and addresses; what concerns a known key is on record."""
+    """S-23, S-24: keys, signatures, accounts, addresses; what concerns a known key, a revoked one too, is on record."""
     _, payload = spool.add(**OPEN)
     assert post(payload.replace(b"10.00", b"90.00"))["code"] == "bad_sig"
     assert post(spool.add(**OPEN, kid="nobody")[1])["code"] == "unknown_key"
@@ -106,7 +106,7 @@ def test_who_is_not_let_in(one: Installation, spool: Spool) -> None:
     refusal = post(payload)
     assert (refusal["code"], refusal["final"]) == ("key_revoked", True)
     kinds = set(Alert.objects.values_list("kind", flat=True))
-    assert kinds == {"bad_sig", "acct_mismatch", "ip_denied"}
+    assert kinds == {"bad_sig", "acct_mismatch", "ip_denied", "key_revoked"}
     assert Event.objects.count() == 1
 
 

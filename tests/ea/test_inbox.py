@@ -16,9 +16,11 @@ from accounts.domain import Address
 from ea.codes import RejectCode
 from ea.gateway import inbox as inbox_module
 from ea.gateway.inbox import Inbox
-from ea.gateway.session import Session
+from ea.gateway.news import Told
+from ea.gateway.session import Known, Session
 from ea.keys import LiveKey
 from ea.log import Arrived, Logged
+from ea.news import InForce
 from ea.protocol import Hello
 from tests.ea.events import HELLO, SECRET, SIGNAL, payload
 
@@ -39,6 +41,8 @@ KEY = LiveKey(
 
 class FakeLog:
     """Keeps what is appended; fails as often as it is told to, after the write when it is told so."""
+
+    has_repeats = False
 
     def __init__(self, failures: int = 0) -> None:
         self.failures = failures
@@ -66,11 +70,15 @@ class FakeHub:
     def __init__(self, inbox: Inbox) -> None:
         self.inbox = inbox
         self.alerts: list[str] = []
+        self.lagging: list[Session] = []
 
     def opened(self, session: Session) -> None: ...
     def admitted(self, session: Session) -> None: ...
     def closed(self, session: Session) -> None: ...
-    def behind(self, session: Session) -> None: ...
+    def behind(self, session: Session) -> None:
+        """Keep who is behind."""
+        self.lagging.append(session)
+
     def key_ask(self, session: Session, hello: Hello, raw: bytes) -> None: ...
 
     def alert(self, key: LiveKey, address: Address | None, kind: str, detail: str) -> None:
@@ -80,6 +88,8 @@ class FakeHub:
 
 class FakeWire:
     """Keeps what is sent."""
+
+    name = "fake"
 
     def __init__(self) -> None:
         self.frames: list[dict[str, Any]] = []
@@ -121,7 +131,8 @@ def joined(log: Any) -> tuple[Session, FakeWire, Inbox, FakeHub]:
     session = Session(hub, wire, None)  # type: ignore[arg-type]
     hello = payload(HELLO | {"nonce": wire.frames[0]["nonce"], "first_seq": 1})
     session.heard(hello)
-    session.known(msgspec.json.decode(hello, type=Hello), hello, KEY, 0, 0)
+    greeting = msgspec.json.decode(hello, type=Hello)
+    session.known(greeting, hello, Known({greeting.kid: KEY}, last_seq=0, told_no=0, params=InForce(0, [])))
     return session, wire, inbox, hub
 
 
@@ -257,3 +268,24 @@ def test_a_conflict_is_told_and_goes_on_record() -> None:
     wire, hub = asyncio.run(run())
     assert wire.told("reject") == [("reject", "id_conflict")]
     assert hub.alerts == ["id_conflict"]
+
+
+def test_who_joins_while_others_are_told_misses_nothing() -> None:
+    """ea 5: what was read for a connection that is further is no news for one that is not: it is read again for it."""
+
+    async def run() -> tuple[list[Any], list[Session], int]:
+        session, wire, inbox, hub = joined(FakeLog())
+        session.told_no = 3
+        frames = [(number, f'{{"type":"order","no":{number}}}') for number in range(4, 13)]
+        session.told(Told(after=10, frames=frames[7:], until=12))
+        lagging = list(hub.lagging)
+        for _ in range(2):
+            session.told(Told(after=2, frames=frames, until=14))
+        inbox.end()
+        return [frame["no"] for frame in wire.frames if frame["type"] == "order"], lagging, session.told_no
+
+    told, lagging, told_no = asyncio.run(run())
+    assert told == list(range(4, 13))
+    assert len(lagging) == 1
+    # Numbers that nobody is told of any more are passed over.
+    assert told_no == 14

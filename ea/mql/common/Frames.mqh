@@ -221,6 +221,7 @@ bool ParamsApply(const string values)
 void TakeParams(const string frame)
   {
    string strategy = JsonGet(frame, "strategy"), values = JsonRaw(frame, "values");
+   ResultsAfter(JsonLong(frame, "no", 0));
    long rev = JsonLong(frame, "rev", 0);
    if(strategy != InpStrategy || rev < 1)
       return;
@@ -247,6 +248,8 @@ void Flush()
 void TakeCommand(const string frame)
   {
    string cmd = JsonGet(frame, "cmd");
+   // Noted first: what is done is not done again by the next run.
+   ResultsAfter(JsonLong(frame, "no", 0));
    PrintFormat("command %s", cmd);
    if(cmd == "pause")
       g_paused = true;

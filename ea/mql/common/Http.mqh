@@ -19,6 +19,7 @@
 
 string g_http_url = "";
 long   g_http_ask_ms = 0;           // monotonic time of the next question
+bool   g_http_params = false;       // this run knows which parameters are in force
 
 // Say why a request did not come through.
 string HttpProblem(const int error)
@@ -146,6 +147,8 @@ void HttpAsk()
    string query = "kid=" + g_kid + "&sid=" + g_sid;
    if(g_results_after > 0)
       query += "&after=" + IntegerToString(g_results_after);
+   if(!g_http_params)
+      query += "&params=1";
    query += "&t_ms=" + IntegerToString(NowMs() + g_offset_ms);
    string path = "/ea/v1/commands?" + query + "&sig=" + HmacSha256(g_secret, query);
    int status = HttpRequest("GET", path, "", reply);
@@ -159,6 +162,7 @@ void HttpAsk()
       return;
      }
    g_backoff_ms = BACKOFF_FIRST_MS;
+   g_http_params = true;
    long after = JsonLong(reply, "after", g_results_after);
    int count = JsonElements(JsonRaw(reply, "frames"), frames);
    // Noted first: a command must not be carried out again by the next run.

@@ -12,6 +12,7 @@ enum STAKE_MODE
   };
 
 input string     InpName       = "signal";  // Name of this install: key, spool and id lie in Files\Fairstrike
+input string     InpPairingCode = "";       // Pairing code, once; the key it becomes lies in Files\\Fairstrike
 input string     InpStrategy   = "";        // Strategy the signals belong to; empty = none
 input STAKE_MODE InpStakeMode  = STAKE_FIXED; // Stake is an amount or a percentage
 input string     InpStake      = "1.00";    // Stake of one signal, decimal

@@ -19,6 +19,7 @@ input string InpUrl     = "http://127.0.0.1";  // Server: https:// and its name;
 input int    InpTimerMs = 100;                 // Turn of the timer, ms (50..1000)
 
 #include "../common/Http.mqh"
+#include "../common/Pairing.mqh"
 #include "../common/Follow.mqh"
 #include "Orders.mqh"
 #include "../common/Call.mqh"
@@ -63,11 +64,12 @@ int OnInit()
    if(problem != "")
       return ExpertRefuse(problem);
    MathSrand((int)(((long)TimeLocal() ^ (long)GetTickCount()) & 0x7fffffff));
-   if(!KeyLoad(InpName))
-      return ExpertRefuse("no key: put \"<key id> <secret>\" into MQL4\\Files\\" + InstallFile(InpName, ".key"));
+   g_http_url = InpUrl;
+   problem = KeyEnsure(InpName, InpPairingCode, "MQL4\\Files");
+   if(problem != "")
+      return ExpertRefuse(problem);
    if(!SidLoad(InpName) || !SpoolOpen(InstallFile(InpName, ".spool"), g_sid))
       return ExpertRefuse("the spool cannot be opened: another chart uses this InpName, or the disk is full");
-   g_http_url = InpUrl;
    OrdersBegin();
    g_expert_ready = true;
    if(!EventSetMillisecondTimer(InpTimerMs))

@@ -23,6 +23,7 @@ input int       InpTimerMs   = 20;                // Turn of the timer, ms (10..
 
 #include "Stream.mqh"
 #include "../common/Http.mqh"
+#include "../common/Pairing.mqh"
 #include "Deals.mqh"
 
 bool g_expert_ready = false;
@@ -60,11 +61,12 @@ int ExpertBegin()
    if(problem != "")
       return ExpertRefuse(problem);
    MathSrand((int)(((long)TimeLocal() ^ (long)GetTickCount()) & 0x7fffffff));
-   if(!KeyLoad(InpName))
-      return ExpertRefuse("no key: put \"<key id> <secret>\" into MQL5\\Files\\" + InstallFile(InpName, ".key"));
+   g_http_url = (InpTls ? "https://" : "http://") + InpHost;
+   problem = KeyEnsure(InpName, InpPairingCode, "MQL5\\Files");
+   if(problem != "")
+      return ExpertRefuse(problem);
    if(!SidLoad(InpName) || !SpoolOpen(InstallFile(InpName, ".spool"), g_sid))
       return ExpertRefuse("the spool cannot be opened: another chart uses this InpName, or the disk is full");
-   g_http_url = (InpTls ? "https://" : "http://") + InpHost;
    g_link_host = InpHost;
    g_link_port = InpPort;
    g_link_tls = InpTls;

@@ -236,7 +236,13 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"LedgerEnum": ["real", "demo", "tournament"]},
+    "ENUM_NAME_OVERRIDES": {
+        "LedgerEnum": ["real", "demo", "tournament"],
+        "ScopesEnum": "accounts.domain.SCOPES",
+        "KeyScopesEnum": "ea.domain.SCOPES",
+        "SignalStateEnum": "ea.signals_api.STATES",
+        "TradingStateEnum": "ea.installations_api.TRADING_STATES",
+    },
 }
 # Requests in a window, by group: (count, seconds, burst).
 RATE_LIMITS = {
@@ -249,6 +255,7 @@ RATE_LIMITS = {
     # Each counts up to 50,000 orders.
     "statistics": (2, 1, 10),
     "log_in": (10, 60, 10),
+    "pairing": (10, 60, 10),
 }
 # How often a process writes down the orders that it refused; 0: never by itself.
 REFUSALS_WRITTEN_EVERY_S = 1

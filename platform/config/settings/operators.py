@@ -85,6 +85,13 @@ UNFOLD = {
                 "items": [
                     _link("States of the bridge", "toggle_off", "ea.tradingswitch"),
                     _link("Risk limits", "shield", "ea.risklimits"),
+                    _link("Signals", "bolt", "ea.eaorder"),
+                    _link("Attribution", "timer", "ea.latency"),
+                    _link("Installations", "desktop_windows", "ea.link"),
+                    _link("Keys", "vpn_key", "ea.key"),
+                    _link("Alerts", "notification_important", "ea.alert"),
+                    _link("Unknown symbols", "question_mark", "ea.unknownsymbol"),
+                    _link("Names of symbols", "label", "ea.symbolalias"),
                 ],
             },
             {

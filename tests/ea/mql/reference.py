@@ -46,6 +46,8 @@ class Server:
         self.asks = 0
         self.batches: list[int] = []
         self.offsets: list[int] = []
+        self.pairing_code: str | None = None
+        self.pairings: list[dict[str, str]] = []
         self._connections: set[Connection] = set()
         self._listeners: list[asyncio.Server] = []
         self._stopping: asyncio.Task[None] | None = None
@@ -178,7 +180,9 @@ class Server:
         if answer is None:
             writer.transport.abort()
             return
-        status, reply = (self.faults.http_status or 200), encoded(answer)
+        # A problem document has a title, and no other answer.
+        refused = isinstance(answer, dict) and "title" in answer
+        status, reply = self.faults.http_status or (404 if refused else 200), encoded(answer)
         text = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(reply)}\r\n\r\n"
         half = method == "POST" and self.faults.used("half_frames")
         writer.write(text.encode() + (reply[: len(reply) // 2] if half else reply))
@@ -192,6 +196,8 @@ class Server:
             return {"status": self.faults.http_status}
         if (method, path) == ("GET", "/ea/v1/commands"):
             return self._commands(target)
+        if (method, path) == ("POST", "/ea/v1/pair"):
+            return self._paired(body)
         if (method, path) != ("POST", "/ea/v1/events"):
             self.book.breach(f"{method} {target}")
             return None
@@ -209,6 +215,15 @@ class Server:
         if self.faults.used("cuts_logged"):
             return None
         return replies if body[:1] == b"[" else replies[0]
+
+    def _paired(self, body: bytes) -> dict[str, Any]:
+        """Give the key for the code that stands for it, once."""
+        asked = msgspec.json.decode(body)
+        self.pairings.append(asked)
+        if asked["code"] != self.pairing_code:
+            return {"type": "about:blank", "code": "pairing.unknown", "title": "There is no such pairing code."}
+        self.pairing_code = None
+        return {"kid": self.book.kid, "secret": self.book.secret, "tcp_port": 9100, "ws_port": 9101}
 
     def reply(self, payload: bytes) -> dict[str, Any]:
         """Answer one payload that came without a link."""
