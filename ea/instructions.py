@@ -13,6 +13,7 @@ from django.db import transaction
 
 from ea import errors, statements
 from ea.models import Instruction, Link
+from ea.notices import TOLD_CHANNEL, notice_send
 from ea.replies import Command, Params, encoded
 from kernel import db
 from kernel.errors import FieldError, request_invalid
@@ -77,7 +78,7 @@ def _told(
     row = {"strategy": "", "rev": None, "values": None, "cmd": None} | fields
     told = {"link_id": link_id, "no": no, "kind": kind, "frame": encoded(frame).decode()}
     db.run(statements.INSTRUCT, row | told | {"actor_id": actor_id, "at_ms": now_ms})
-    db.rows(statements.TOLD, {"links": db.numbers_array([link_id])})
+    transaction.on_commit(lambda: notice_send(TOLD_CHANNEL, [link_id]))
     count("ea_instructions", kind=kind)
 
 

@@ -85,6 +85,9 @@ JOIN ea_event AS event ON event.id = o.event_id
 WHERE placed.id = ANY(%(ids)s::uuid[]) AND placed.source = 'ea' AND placed.state <> 'open'
 ORDER BY o.event_id FOR NO KEY UPDATE OF o"""
 
+# An installation takes its next number; nothing is locked after this.
+COUNT = "UPDATE ea_counter SET no = no + %(steps)s WHERE link_id = %(link_id)s RETURNING no"
+
 # Moves of orders with their numbered steps and frames, by one statement: those whose order stands where it was read.
 # Orders are locked in the order of their events, then counters of installations in the order of their ids; a locked
 # row is read as it is then, whatever the statement's snapshot, and nothing is locked after these. Its transaction waits

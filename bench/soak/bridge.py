@@ -57,12 +57,12 @@ def soaked(rig: Rig, asked: argparse.Namespace) -> Document:
     from bench.ratios import bridge
     from bench.ratios.stock import Stock
     from ea.domain import TradingState
-    from ea.services import trading_switch
+    from ea.risk_services import bridge_state_set
     from kernel.clock import wall_ms
 
     stock = Stock.filled(rig.servers.urls.owner)
     keys = bridge.keys_made(asked.connections)
-    trading_switch(scope="symbol", name="P01", state=TradingState.HALTED, reason="soak", now_ms=wall_ms())
+    bridge_state_set(symbol="P01", state=TradingState.HALTED, reason="soak", now_ms=wall_ms())
     with bridge.gateway(rig) as served:
         bridge.warmed(rig, stock, served, keys[: bridge.CONNECTIONS])
         return _loaded(rig, served, keys, asked)
