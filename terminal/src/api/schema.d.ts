@@ -4,6 +4,76 @@
  */
 
 export interface paths {
+    "/api/v1/ea/installations/{link_id}/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Show the limits that hold, and the stops that were ever tripped. */
+        get: operations["ea_limits"];
+        /** @description Replace the limits as a whole; they bind from the next batch of signals on. */
+        put: operations["ea_limits_set"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ea/installations/{link_id}/limits/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Reset a stop that was tripped; what it measures begins anew. */
+        post: operations["ea_limits_reset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ea/installations/{link_id}/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Show the state that the owner has set. */
+        get: operations["ea_state"];
+        /** @description Set the state: ``reducing`` and ``halted`` take no new orders; what is open settles as always. */
+        put: operations["ea_state_set"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ea/installations/{link_id}/states": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description List what holds the installation back now: places whose state is not active, the strictest first. */
+        get: operations["ea_states"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -81,6 +151,23 @@ export interface paths {
         };
         /** @description Download the text; compressed with gzip for a client that accepts it. */
         get: operations["fairness_archives_text"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/fairness/bridge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description List the states that operators have set for the bridge or for a symbol on it, newest first. */
+        get: operations["fairness_bridge"];
         put?: never;
         post?: never;
         delete?: never;
@@ -751,6 +838,21 @@ export interface components {
         BreakRequestRequest: {
             days: number;
         };
+        /** @description An operator's act on the bridge; ``symbol`` is null where it held for all, ``ended_at`` while it lasts. */
+        BridgeState: {
+            symbol: string | null;
+            state: components["schemas"]["StateB37Enum"];
+            reason: string;
+            /** Format: date-time */
+            began_at: string;
+            /** Format: date-time */
+            ended_at: string | null;
+        };
+        /** @description A page of acts, newest first. */
+        BridgeStatePage: {
+            data: components["schemas"]["BridgeState"][];
+            next_cursor: string | null;
+        };
         /** @description One interval of a symbol's ticks. */
         Candle: {
             /** Format: date-time */
@@ -1402,6 +1504,15 @@ export interface components {
             entries: number;
             sums: components["schemas"]["KindSum"][];
         };
+        /** @description The state of a place; ``name`` is a strategy's or a symbol's. */
+        PlacedState: {
+            state: components["schemas"]["StateB37Enum"];
+            reason: string | null;
+            /** Format: date-time */
+            at: string | null;
+            scope: components["schemas"]["ScopeEnum"];
+            name: string | null;
+        };
         /**
          * @description * `mid` - mid
          *     * `last` - last
@@ -1616,6 +1727,201 @@ export interface components {
             price_scale: number;
             price_source: string;
         };
+        /** @description Risk limits; version 0 is the platform's default. The members of both sides are in the guide on risk. */
+        RiskLimits: {
+            version: number;
+            /** Format: date-time */
+            at: string | null;
+            /**
+             * Bounds
+             * @description One value of each limit, in the order of the checks; None is no limit.
+             *
+             *         :param balance_percent: of the wallet's balance, for one order
+             *         :param desk: open stakes of all the owner's installations
+             *         :param correlated: net open stake on one currency, calls against puts
+             *         :param orders_per_minute: a bucket of so many, for each key
+             *         :param martingale: how many times the lost stake the next one of the strategy may be
+             *         :param price_drift: percent of the signal's own price
+             */
+            soft: {
+                stake_min?: string | null;
+                stake_max?: string | null;
+                stake_step?: string | null;
+                balance_percent?: string | null;
+                open_strategy?: string | null;
+                open_symbol?: string | null;
+                open_currency?: string | null;
+                open_direction?: string | null;
+                desk?: string | null;
+                correlated?: string | null;
+                same_expiry?: {
+                    stake: string;
+                    within_s?: number;
+                } | null;
+                open_options?: number | null;
+                orders_per_minute?: number | null;
+                loss_day?: string | null;
+                loss_week?: string | null;
+                loss_month?: string | null;
+                drawdown?: string | null;
+                cool_down?: {
+                    losses: number;
+                    pause_s: number;
+                } | null;
+                martingale?: string | null;
+                min_payout?: number | null;
+                price_drift?: string | null;
+                news?: {
+                    from: string;
+                    to: string;
+                    currencies?: string[];
+                    name?: string;
+                }[] | null;
+            };
+            /**
+             * Bounds
+             * @description One value of each limit, in the order of the checks; None is no limit.
+             *
+             *         :param balance_percent: of the wallet's balance, for one order
+             *         :param desk: open stakes of all the owner's installations
+             *         :param correlated: net open stake on one currency, calls against puts
+             *         :param orders_per_minute: a bucket of so many, for each key
+             *         :param martingale: how many times the lost stake the next one of the strategy may be
+             *         :param price_drift: percent of the signal's own price
+             */
+            hard: {
+                stake_min?: string | null;
+                stake_max?: string | null;
+                stake_step?: string | null;
+                balance_percent?: string | null;
+                open_strategy?: string | null;
+                open_symbol?: string | null;
+                open_currency?: string | null;
+                open_direction?: string | null;
+                desk?: string | null;
+                correlated?: string | null;
+                same_expiry?: {
+                    stake: string;
+                    within_s?: number;
+                } | null;
+                open_options?: number | null;
+                orders_per_minute?: number | null;
+                loss_day?: string | null;
+                loss_week?: string | null;
+                loss_month?: string | null;
+                drawdown?: string | null;
+                cool_down?: {
+                    losses: number;
+                    pause_s: number;
+                } | null;
+                martingale?: string | null;
+                min_payout?: number | null;
+                price_drift?: string | null;
+                news?: {
+                    from: string;
+                    to: string;
+                    currencies?: string[];
+                    name?: string;
+                }[] | null;
+            };
+            state_of_stops: components["schemas"]["Stop"][];
+        };
+        /** @description The whole of the limits, made from a version. */
+        RiskLimitsRequestRequest: {
+            version: number;
+            /**
+             * Bounds
+             * @description One value of each limit, in the order of the checks; None is no limit.
+             *
+             *         :param balance_percent: of the wallet's balance, for one order
+             *         :param desk: open stakes of all the owner's installations
+             *         :param correlated: net open stake on one currency, calls against puts
+             *         :param orders_per_minute: a bucket of so many, for each key
+             *         :param martingale: how many times the lost stake the next one of the strategy may be
+             *         :param price_drift: percent of the signal's own price
+             */
+            soft?: {
+                stake_min?: string | null;
+                stake_max?: string | null;
+                stake_step?: string | null;
+                balance_percent?: string | null;
+                open_strategy?: string | null;
+                open_symbol?: string | null;
+                open_currency?: string | null;
+                open_direction?: string | null;
+                desk?: string | null;
+                correlated?: string | null;
+                same_expiry?: {
+                    stake: string;
+                    within_s?: number;
+                } | null;
+                open_options?: number | null;
+                orders_per_minute?: number | null;
+                loss_day?: string | null;
+                loss_week?: string | null;
+                loss_month?: string | null;
+                drawdown?: string | null;
+                cool_down?: {
+                    losses: number;
+                    pause_s: number;
+                } | null;
+                martingale?: string | null;
+                min_payout?: number | null;
+                price_drift?: string | null;
+                news?: {
+                    from: string;
+                    to: string;
+                    currencies?: string[];
+                    name?: string;
+                }[] | null;
+            };
+            /**
+             * Bounds
+             * @description One value of each limit, in the order of the checks; None is no limit.
+             *
+             *         :param balance_percent: of the wallet's balance, for one order
+             *         :param desk: open stakes of all the owner's installations
+             *         :param correlated: net open stake on one currency, calls against puts
+             *         :param orders_per_minute: a bucket of so many, for each key
+             *         :param martingale: how many times the lost stake the next one of the strategy may be
+             *         :param price_drift: percent of the signal's own price
+             */
+            hard?: {
+                stake_min?: string | null;
+                stake_max?: string | null;
+                stake_step?: string | null;
+                balance_percent?: string | null;
+                open_strategy?: string | null;
+                open_symbol?: string | null;
+                open_currency?: string | null;
+                open_direction?: string | null;
+                desk?: string | null;
+                correlated?: string | null;
+                same_expiry?: {
+                    stake: string;
+                    within_s?: number;
+                } | null;
+                open_options?: number | null;
+                orders_per_minute?: number | null;
+                loss_day?: string | null;
+                loss_week?: string | null;
+                loss_month?: string | null;
+                drawdown?: string | null;
+                cool_down?: {
+                    losses: number;
+                    pause_s: number;
+                } | null;
+                martingale?: string | null;
+                min_payout?: number | null;
+                price_drift?: string | null;
+                news?: {
+                    from: string;
+                    to: string;
+                    currencies?: string[];
+                    name?: string;
+                }[] | null;
+            };
+        };
         /** @description A rule with its exact words, in Markdown, and its golden vectors; null for rules without any. */
         Rule: {
             slug: string;
@@ -1669,6 +1975,14 @@ export interface components {
             admitted: number;
             price_changes: number;
         };
+        /**
+         * @description * `platform` - platform
+         *     * `installation` - installation
+         *     * `strategy` - strategy
+         *     * `symbol` - symbol
+         * @enum {string}
+         */
+        ScopeEnum: "platform" | "installation" | "strategy" | "symbol";
         /**
          * @description * `read` - read
          *     * `trade` - trade
@@ -1726,6 +2040,30 @@ export interface components {
             orders: number;
             stakes: string;
         };
+        /** @description A trading state; where nobody has ever set one it is active, without reason and instant. */
+        State: {
+            state: components["schemas"]["StateB37Enum"];
+            reason: string | null;
+            /** Format: date-time */
+            at: string | null;
+        };
+        /**
+         * @description * `active` - active
+         *     * `reducing` - reducing
+         *     * `halted` - halted
+         * @enum {string}
+         */
+        StateB37Enum: "active" | "reducing" | "halted";
+        /** @description The state to set for the installation, or for one of its strategies. */
+        StateRequestRequest: {
+            state: components["schemas"]["StateB37Enum"];
+            reason: string;
+            strategy?: string;
+        };
+        /** @description What holds an installation back now, the strictest first. */
+        States: {
+            items: components["schemas"]["PlacedState"][];
+        };
         /** @description Statistics of a time. */
         Statistics: {
             /** Format: date-time */
@@ -1742,6 +2080,34 @@ export interface components {
             all: components["schemas"]["OrderFigures"];
             longest_losing_run: number;
             groups: components["schemas"]["FiguresGroups"];
+        };
+        /** @description Where a stop stands on a wallet: when and why it was tripped, or reset. */
+        Stop: {
+            stop: components["schemas"]["StopEnum"];
+            /** Format: uuid */
+            wallet_id: string;
+            ledger: string;
+            tripped: boolean;
+            reason: string;
+            /** Format: date-time */
+            at: string;
+            lost: string | null;
+            limit: string | null;
+        };
+        /**
+         * @description * `loss_day` - loss_day
+         *     * `loss_week` - loss_week
+         *     * `loss_month` - loss_month
+         *     * `drawdown` - drawdown
+         * @enum {string}
+         */
+        StopEnum: "loss_day" | "loss_week" | "loss_month" | "drawdown";
+        /** @description Which stop ends, and why; on one wallet or on all. */
+        StopResetRequest: {
+            stop: components["schemas"]["StopEnum"];
+            reason: string;
+            /** Format: uuid */
+            wallet_id?: string;
         };
         /** @description All studies, as ``docs/fairness/studies.md`` explains them. */
         Studies: {
@@ -1898,6 +2264,785 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    ea_limits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RiskLimits"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here for the caller. */
+            404: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ea_limits_set: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RiskLimitsRequestRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RiskLimits"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here for the caller. */
+            404: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow this. */
+            409: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not application/json. */
+            415: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule refuses this. */
+            422: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not just now: the same request may be sent again. */
+            503: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ea_limits_reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StopResetRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RiskLimits"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here for the caller. */
+            404: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow this. */
+            409: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not application/json. */
+            415: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule refuses this. */
+            422: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not just now: the same request may be sent again. */
+            503: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ea_state: {
+        parameters: {
+            query?: {
+                strategy?: string;
+            };
+            header?: never;
+            path: {
+                link_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["State"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here for the caller. */
+            404: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ea_state_set: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StateRequestRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["State"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here for the caller. */
+            404: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow this. */
+            409: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not application/json. */
+            415: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule refuses this. */
+            422: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not just now: the same request may be sent again. */
+            503: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ea_states: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["States"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here for the caller. */
+            404: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     events: {
         parameters: {
             query?: {
@@ -2305,6 +3450,70 @@ export interface operations {
                     RateLimit?: string;
                     "RateLimit-Policy"?: string;
                     "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    fairness_bridge: {
+        parameters: {
+            query?: {
+                /** @description The next_cursor of the page before */
+                cursor?: string;
+                /** @description The most that one page brings */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BridgeStatePage"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
