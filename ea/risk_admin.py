@@ -145,8 +145,8 @@ class RiskLimitsAdmin(ShownInstant):
 
 
 def _person(request: HttpRequest) -> UUID:
-    found: UUID = request.user.pk
-    return found
+    found: Any = request.user.pk
+    return UUID(str(found))
 
 
 def _people(ids: Iterable[UUID | None]) -> dict[UUID | None, str]:

@@ -52,9 +52,16 @@ def _bounds_schema() -> dict[str, Any]:
     return schema
 
 
-@extend_schema_field(_bounds_schema())
-class BoundsField(serializers.Field[Any, Any, Any, Any]):
-    """One side of the limits; what is left out or null is no limit."""
+# A field for each limit, described by the document's own schema.
+RiskBoundsSerializer: Any = type(
+    "RiskBoundsSerializer",
+    (serializers.Serializer,),
+    {"__doc__": "One side of the limits; what is left out or null is no limit."}
+    | {
+        name: extend_schema_field(schema)(type(name, (serializers.Field,), {}))(required=False)
+        for name, schema in _bounds_schema()["properties"].items()
+    },
+)
 
 
 class StateSerializer(serializers.Serializer[Any]):
@@ -104,8 +111,8 @@ class RiskLimitsSerializer(serializers.Serializer[Any]):
 
     version = serializers.IntegerField()
     at = serializers.DateTimeField(allow_null=True)
-    soft = BoundsField()
-    hard = BoundsField()
+    soft = RiskBoundsSerializer()
+    hard = RiskBoundsSerializer()
     state_of_stops = StopSerializer(many=True)
 
 
@@ -113,8 +120,8 @@ class RiskLimitsRequestSerializer(serializers.Serializer[Any]):
     """The whole of the limits, made from a version."""
 
     version = serializers.IntegerField(min_value=0)
-    soft = BoundsField(required=False)
-    hard = BoundsField(required=False)
+    soft = RiskBoundsSerializer(required=False)
+    hard = RiskBoundsSerializer(required=False)
 
 
 class StopResetSerializer(serializers.Serializer[Any]):

@@ -210,9 +210,10 @@ def _balance_percent(percent: str, ask: Ask, _: Facts) -> bool:
 
 
 def _open_currency(limit: str, ask: Ask, facts: Facts) -> bool:
-    mine = currencies_of(ask.symbol)
-    most = max(_own(facts, lambda one, code=code: code in currencies_of(one.symbol)) for code in mine)
-    return most + ask.stake > minor(limit)
+    def on(code: str) -> int:
+        return _own(facts, lambda one: code in currencies_of(one.symbol))
+
+    return max(on(code) for code in currencies_of(ask.symbol)) + ask.stake > minor(limit)
 
 
 def _desk(limit: str, ask: Ask, facts: Facts) -> bool:

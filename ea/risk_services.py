@@ -99,7 +99,8 @@ def _limits_written(
     link_id: int | None, version: int, limits: Limits, *, actor_id: UUID | None, now_ms: int
 ) -> RiskLimits:
     db.row("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [LOCK_CLASS, f"limits {link_id}"])
-    newest = RiskLimits.objects.filter(link_id=link_id).order_by("-version").first()
+    versions = RiskLimits.objects.filter(link=None) if link_id is None else RiskLimits.objects.filter(link_id=link_id)
+    newest = versions.order_by("-version").first()
     if version != (newest.version if newest else 0):
         raise risk_errors.limits_changed(newest.version if newest else 0)
     count("ea_limits_set")

@@ -44,7 +44,10 @@ def logged(one: Installation, seq: int, stake: str = "10.00", **changes: Any) ->
     """Log a signal and return its id; it lasts a minute from where the market has come to, which may lie ahead."""
     found = db.row("SELECT max(greatest(watermark_ms, tick_at_ms)) FROM quotes_symbol_head")
     ahead_s = max(0, ((found[0] if found else None) or 0) - db_now_ms()) // 1_000
-    terms = {"stake": {"mode": "fixed", "value": stake}, "expiry": {"mode": "duration", "s": 60 + ahead_s}}
+    terms: dict[str, Any] = {
+        "stake": {"mode": "fixed", "value": stake},
+        "expiry": {"mode": "duration", "s": 60 + ahead_s},
+    }
     event = arrived(one, seq, **terms | changes)
     EventLog().append([event])
     return event.signal.event_id

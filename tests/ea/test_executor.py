@@ -239,7 +239,7 @@ class TestSwitches:
     def _set(self, one: Installation, scope: str, state: TradingState) -> None:
         if scope in ("link", "strategy"):
             strategy = "breakout" if scope == "strategy" else None
-            own = {"user_id": one.trader.user.id, "link_id": one.link.pk, "strategy": strategy}
+            own: dict[str, Any] = {"user_id": one.trader.user.id, "link_id": one.link.pk, "strategy": strategy}
             state_set(state=state, reason="test", now_ms=1, **own)
         else:
             bridge_state_set(symbol="EURUSD" if scope == "symbol" else "", state=state, reason="test", now_ms=1)
@@ -261,7 +261,7 @@ class TestSwitches:
     def test_another_place_does_not(self, market: Market, one: Installation) -> None:
         market_open("GBPUSD")
         self._set(installation(), "link", TradingState.HALTED)
-        own = {"user_id": one.trader.user.id, "link_id": one.link.pk}
+        own: dict[str, Any] = {"user_id": one.trader.user.id, "link_id": one.link.pk}
         state_set(state=TradingState.HALTED, reason="test", now_ms=1, strategy="other", **own)
         bridge_state_set(symbol="GBPUSD", state=TradingState.HALTED, reason="test", now_ms=1)
         event_id = logged(one)

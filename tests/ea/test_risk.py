@@ -319,7 +319,7 @@ class TestDesk:
         limited(second, desk="10")
         logged(first, 1)
         event_id = logged(second, 1)
-        codes = []
+        codes: list[str] = []
 
         def meanwhile(name: str) -> None:
             if name == "ea.submitted" and not codes:
@@ -411,7 +411,7 @@ class TestStops:
         limited(one, stake_max="100")
         assert sent(one, 5) == "risk.loss_day"
         limited(one, loss_day="20")
-        own = {"user_id": one.trader.user.id, "link_id": one.link.pk, "stop": "loss_day"}
+        own: dict[str, Any] = {"user_id": one.trader.user.id, "link_id": one.link.pk, "stop": "loss_day"}
         stop_reset(reason="seen", now_ms=db_now_ms(), **own)
         assert facts_of(one).lost["loss_day"] == 0
         self._lost(market, one, 6)
@@ -518,7 +518,7 @@ class TestHistory:
     """Fairness and evidence: nothing is overwritten, and only its owner acts on an installation."""
 
     def _rows(self, market: Market, one: Installation) -> None:
-        own = {"user_id": one.trader.user.id, "link_id": one.link.pk}
+        own: dict[str, Any] = {"user_id": one.trader.user.id, "link_id": one.link.pk}
         state_set(state=TradingState.ACTIVE, reason="r", now_ms=1, **own)
         limited(one, loss_day="5")
         assert sent(one, 1) is None
@@ -542,7 +542,7 @@ class TestHistory:
 
     def test_services_act_on_own_installations_only(self, one: Installation) -> None:
         """S-24: another account's installation is none."""
-        stranger = {"user_id": trader_open().user.id, "link_id": one.link.pk}
+        stranger: dict[str, Any] = {"user_id": trader_open().user.id, "link_id": one.link.pk}
         acts = (
             lambda: state_set(state=TradingState.HALTED, reason="r", now_ms=1, **stranger),
             lambda: limits_put(version=0, limits=Limits(), now_ms=1, **stranger),
@@ -554,7 +554,7 @@ class TestHistory:
         assert (TradingSwitch.objects.count(), RiskLimits.objects.count()) == (0, 0)
 
     def test_of_two_who_change_the_same_version_one_is_told(self, one: Installation) -> None:
-        own = {"user_id": one.trader.user.id, "link_id": one.link.pk, "limits": Limits(), "now_ms": 1}
+        own: dict[str, Any] = {"user_id": one.trader.user.id, "link_id": one.link.pk, "limits": Limits(), "now_ms": 1}
 
         def put(_: int) -> str:
             try:

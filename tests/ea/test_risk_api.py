@@ -104,7 +104,7 @@ class TestStates:
         assert TradingSwitch.objects.count() == 0
 
 
-EMPTY = {"version": 0, "at": None, "soft": {}, "hard": {}, "state_of_stops": []}
+EMPTY: dict[str, Any] = {"version": 0, "at": None, "soft": {}, "hard": {}, "state_of_stops": []}
 
 
 class TestLimits:

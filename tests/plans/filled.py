@@ -123,9 +123,11 @@ def fill() -> Filled:
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     with recorded() as recorder:
-        _acts(markets[0], traders[0], traders[1])
+        # First, so that placement is asked about with the parameters of a request.
+        markets[0].admitted("1.08514", at_ms=markets[0].now_ms)
         EventLog().append([arrived(one, 2, symbol=markets[0].code, expiry=_LATER)])
         assert orders_execute() == 1
+        _acts(markets[0], traders[0], traders[1])
     return Filled(markets, traders, db_now_ms(), recorder)
 
 

@@ -2283,200 +2283,92 @@ export interface components {
             price_scale: number;
             price_source: string;
         };
+        /** @description One side of the limits; what is left out or null is no limit. */
+        RiskBounds: {
+            stake_min?: string | null;
+            stake_max?: string | null;
+            stake_step?: string | null;
+            balance_percent?: string | null;
+            open_strategy?: string | null;
+            open_symbol?: string | null;
+            open_currency?: string | null;
+            open_direction?: string | null;
+            desk?: string | null;
+            correlated?: string | null;
+            same_expiry?: {
+                stake: string;
+                within_s?: number;
+            } | null;
+            open_options?: number | null;
+            orders_per_minute?: number | null;
+            loss_day?: string | null;
+            loss_week?: string | null;
+            loss_month?: string | null;
+            drawdown?: string | null;
+            cool_down?: {
+                losses: number;
+                pause_s: number;
+            } | null;
+            martingale?: string | null;
+            min_payout?: number | null;
+            price_drift?: string | null;
+            news?: {
+                from: string;
+                to: string;
+                currencies?: string[];
+                name?: string;
+            }[] | null;
+        };
+        /** @description One side of the limits; what is left out or null is no limit. */
+        RiskBoundsRequest: {
+            stake_min?: string | null;
+            stake_max?: string | null;
+            stake_step?: string | null;
+            balance_percent?: string | null;
+            open_strategy?: string | null;
+            open_symbol?: string | null;
+            open_currency?: string | null;
+            open_direction?: string | null;
+            desk?: string | null;
+            correlated?: string | null;
+            same_expiry?: {
+                stake: string;
+                within_s?: number;
+            } | null;
+            open_options?: number | null;
+            orders_per_minute?: number | null;
+            loss_day?: string | null;
+            loss_week?: string | null;
+            loss_month?: string | null;
+            drawdown?: string | null;
+            cool_down?: {
+                losses: number;
+                pause_s: number;
+            } | null;
+            martingale?: string | null;
+            min_payout?: number | null;
+            price_drift?: string | null;
+            news?: {
+                from: string;
+                to: string;
+                currencies?: string[];
+                name?: string;
+            }[] | null;
+        };
         /** @description Risk limits; version 0 is the platform's default. The members of both sides are in the guide on risk. */
         RiskLimits: {
             version: number;
             /** Format: date-time */
             at: string | null;
-            /**
-             * Bounds
-             * @description One value of each limit, in the order of the checks; None is no limit.
-             *
-             *         :param balance_percent: of the wallet's balance, for one order
-             *         :param desk: open stakes of all the owner's installations
-             *         :param correlated: net open stake on one currency, calls against puts
-             *         :param orders_per_minute: a bucket of so many, for each key
-             *         :param martingale: how many times the lost stake the next one of the strategy may be
-             *         :param price_drift: percent of the signal's own price
-             */
-            soft: {
-                stake_min?: string | null;
-                stake_max?: string | null;
-                stake_step?: string | null;
-                balance_percent?: string | null;
-                open_strategy?: string | null;
-                open_symbol?: string | null;
-                open_currency?: string | null;
-                open_direction?: string | null;
-                desk?: string | null;
-                correlated?: string | null;
-                same_expiry?: {
-                    stake: string;
-                    within_s?: number;
-                } | null;
-                open_options?: number | null;
-                orders_per_minute?: number | null;
-                loss_day?: string | null;
-                loss_week?: string | null;
-                loss_month?: string | null;
-                drawdown?: string | null;
-                cool_down?: {
-                    losses: number;
-                    pause_s: number;
-                } | null;
-                martingale?: string | null;
-                min_payout?: number | null;
-                price_drift?: string | null;
-                news?: {
-                    from: string;
-                    to: string;
-                    currencies?: string[];
-                    name?: string;
-                }[] | null;
-            };
-            /**
-             * Bounds
-             * @description One value of each limit, in the order of the checks; None is no limit.
-             *
-             *         :param balance_percent: of the wallet's balance, for one order
-             *         :param desk: open stakes of all the owner's installations
-             *         :param correlated: net open stake on one currency, calls against puts
-             *         :param orders_per_minute: a bucket of so many, for each key
-             *         :param martingale: how many times the lost stake the next one of the strategy may be
-             *         :param price_drift: percent of the signal's own price
-             */
-            hard: {
-                stake_min?: string | null;
-                stake_max?: string | null;
-                stake_step?: string | null;
-                balance_percent?: string | null;
-                open_strategy?: string | null;
-                open_symbol?: string | null;
-                open_currency?: string | null;
-                open_direction?: string | null;
-                desk?: string | null;
-                correlated?: string | null;
-                same_expiry?: {
-                    stake: string;
-                    within_s?: number;
-                } | null;
-                open_options?: number | null;
-                orders_per_minute?: number | null;
-                loss_day?: string | null;
-                loss_week?: string | null;
-                loss_month?: string | null;
-                drawdown?: string | null;
-                cool_down?: {
-                    losses: number;
-                    pause_s: number;
-                } | null;
-                martingale?: string | null;
-                min_payout?: number | null;
-                price_drift?: string | null;
-                news?: {
-                    from: string;
-                    to: string;
-                    currencies?: string[];
-                    name?: string;
-                }[] | null;
-            };
+            soft: components["schemas"]["RiskBounds"];
+            hard: components["schemas"]["RiskBounds"];
             state_of_stops: components["schemas"]["Stop"][];
         };
         /** @description The whole of the limits, made from a version. */
         RiskLimitsRequestRequest: {
             version: number;
-            /**
-             * Bounds
-             * @description One value of each limit, in the order of the checks; None is no limit.
-             *
-             *         :param balance_percent: of the wallet's balance, for one order
-             *         :param desk: open stakes of all the owner's installations
-             *         :param correlated: net open stake on one currency, calls against puts
-             *         :param orders_per_minute: a bucket of so many, for each key
-             *         :param martingale: how many times the lost stake the next one of the strategy may be
-             *         :param price_drift: percent of the signal's own price
-             */
-            soft?: {
-                stake_min?: string | null;
-                stake_max?: string | null;
-                stake_step?: string | null;
-                balance_percent?: string | null;
-                open_strategy?: string | null;
-                open_symbol?: string | null;
-                open_currency?: string | null;
-                open_direction?: string | null;
-                desk?: string | null;
-                correlated?: string | null;
-                same_expiry?: {
-                    stake: string;
-                    within_s?: number;
-                } | null;
-                open_options?: number | null;
-                orders_per_minute?: number | null;
-                loss_day?: string | null;
-                loss_week?: string | null;
-                loss_month?: string | null;
-                drawdown?: string | null;
-                cool_down?: {
-                    losses: number;
-                    pause_s: number;
-                } | null;
-                martingale?: string | null;
-                min_payout?: number | null;
-                price_drift?: string | null;
-                news?: {
-                    from: string;
-                    to: string;
-                    currencies?: string[];
-                    name?: string;
-                }[] | null;
-            };
-            /**
-             * Bounds
-             * @description One value of each limit, in the order of the checks; None is no limit.
-             *
-             *         :param balance_percent: of the wallet's balance, for one order
-             *         :param desk: open stakes of all the owner's installations
-             *         :param correlated: net open stake on one currency, calls against puts
-             *         :param orders_per_minute: a bucket of so many, for each key
-             *         :param martingale: how many times the lost stake the next one of the strategy may be
-             *         :param price_drift: percent of the signal's own price
-             */
-            hard?: {
-                stake_min?: string | null;
-                stake_max?: string | null;
-                stake_step?: string | null;
-                balance_percent?: string | null;
-                open_strategy?: string | null;
-                open_symbol?: string | null;
-                open_currency?: string | null;
-                open_direction?: string | null;
-                desk?: string | null;
-                correlated?: string | null;
-                same_expiry?: {
-                    stake: string;
-                    within_s?: number;
-                } | null;
-                open_options?: number | null;
-                orders_per_minute?: number | null;
-                loss_day?: string | null;
-                loss_week?: string | null;
-                loss_month?: string | null;
-                drawdown?: string | null;
-                cool_down?: {
-                    losses: number;
-                    pause_s: number;
-                } | null;
-                martingale?: string | null;
-                min_payout?: number | null;
-                price_drift?: string | null;
-                news?: {
-                    from: string;
-                    to: string;
-                    currencies?: string[];
-                    name?: string;
-                }[] | null;
-            };
+            soft?: components["schemas"]["RiskBoundsRequest"];
+            hard?: components["schemas"]["RiskBoundsRequest"];
         };
         /** @description A key's successor with its secret, and until when the old one still works. */
         RotatedKey: {
