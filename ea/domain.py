@@ -12,6 +12,8 @@ OFFSET_MS_MAX = 60_000
 
 SCOPES = ("source", "executor")
 LEDGERS = ("real", "demo", "tournament")
+# What an owner may tell an expert.
+COMMANDS = ("pause", "resume", "flush", "resync")
 
 
 class State(StrEnum):

@@ -77,7 +77,9 @@ def _executed_alone(due: Due, aside: SetAside) -> bool:
 
 def _executed(due: Due) -> bool:
     """Bring one order as far as it goes now; return whether it came to an answer."""
-    course = Course(recv_us=due.recv_us, log_us=due.log_us, offset_ms=due.offset_ms, rtt_us=due.rtt_us)
+    course = Course(
+        link_id=due.link_id, recv_us=due.recv_us, log_us=due.log_us, offset_ms=due.offset_ms, rtt_us=due.rtt_us
+    )
     try:
         signal = signal_of(due)
     except Denied as denied:
@@ -94,11 +96,13 @@ def _executed(due: Due) -> bool:
         if ticket is None:
             return False
     assert ticket is not None
-    return _placed(due, _ticket_decoded(ticket), not_after_ms, course)
+    asked = _ticket_decoded(ticket)
+    course.symbol = asked.symbol
+    return _placed(due, asked, not_after_ms, course)
 
 
 def _denied(due: Due, signal: Signal | None, denied: Denied, course: Course) -> bool:
-    course.decided_us = _now_us()
+    course.decided_us, course.symbol = _now_us(), denied.symbol
     state = State.EXPIRED if denied.code == STALE else State.DENIED
     move = Move(
         event=due.event,

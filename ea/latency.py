@@ -11,16 +11,20 @@ from kernel import db
 from kernel.clock import parse_rfc3339
 from trading.events import OrderDocument
 
+_DIRECTIONS = {"call": "up", "put": "down"}
+
 
 @dataclass
 class Course:
     """The stations of an event; Unix microseconds by the server's clock, 0 where it did not come by."""
 
+    link_id: int
     recv_us: int
     log_us: int
     offset_ms: int
     rtt_us: int
     signal: Signal | None = None
+    symbol: str | None = None
     decided_us: int = 0
     submitted_us: int = 0
     answered_us: int = 0
@@ -52,5 +56,9 @@ def latency_write(event: int, course: Course) -> None:
         "open_price": order.open_price if order else None,
         "min_payout": signal.min_payout if signal else None,
         "payout_percent": order.payout_percent if order else None,
+        "link_id": course.link_id,
+        "strategy": signal.strategy if signal else "",
+        "symbol": order.symbol if order else course.symbol,
+        "direction": _DIRECTIONS.get(signal.direction) if signal and signal.direction else None,
     }
     db.run(statements.LATENCY, {"rows": json.dumps([row])})

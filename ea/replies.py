@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -90,6 +90,28 @@ class OrderFrame(_Told, tag="order", kw_only=True):
     t_accepted_ms: int | None = None
     t_expires_ms: int | None = None
     t_settled_ms: int | None = None
+
+
+class Params(_Told, tag="params", kw_only=True):
+    """Parameters of a strategy: all of them, in force from the next signal on."""
+
+    no: int
+    strategy: str
+    rev: int
+    values: dict[str, Any]
+
+
+class Command(_Told, tag="command", kw_only=True):
+    """Something to do at once: ``pause``, ``resume``, ``flush`` or ``resync``."""
+
+    no: int
+    cmd: str
+
+
+class Noted(_Told, tag="noted", kw_only=True):
+    """Over HTTP: what a client said is taken note of, and asks for no other answer."""
+
+    server_ms: int
 
 
 encoded = msgspec.json.Encoder().encode

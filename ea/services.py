@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
 from accounts.domain import network_parsed
+from ea import errors
 from ea.ciphers import cipher
 from ea.domain import LEDGERS, SCOPES, TradingState
 from ea.keys import CHANNEL
 from ea.models import Alert, Counter, Key, Link, TradingSwitch
+from ea.selectors import keys_in_force
 from kernel import db
+from kernel.errors import field_invalid
 from kernel.metrics import count
 from ledger.selectors import wallet_of
 
@@ -21,6 +25,19 @@ DAY_MS = 86_400_000
 KEY_LIFE_MS = 30 * DAY_MS
 OVERLAP_MS = 2 * DAY_MS
 LIVE_KEYS_MAX = 2
+LINKS_MAX = 50
+
+
+class WalletUnknownError(ValueError):
+    """The user has no such tournament's wallet."""
+
+
+class KeysFullError(ValueError):
+    """An installation has as many keys in force as it may have."""
+
+
+class KeyEndedError(ValueError):
+    """A key is not in force."""
 
 
 @transaction.atomic
@@ -35,10 +52,54 @@ def link_ensure(
     """
     if not account or len(account) > 40 or not server or len(server) > 64:
         raise ValueError("an account has 1 to 40 characters, a server 1 to 64")
-    if ledger not in LEDGERS or (ledger == "tournament") is (wallet_id is None):
-        raise ValueError(f"the ledger is one of {', '.join(LEDGERS)}; a tournament is named by its wallet")
-    if wallet_id is not None and wallet_of(user_id=user_id, wallet_id=wallet_id) is None:
-        raise ValueError("there is no such wallet")
+    _ledger_checked(user_id, ledger, wallet_id)
+    link, _ = _link_made(user_id, account, server, ledger, wallet_id, now_ms)
+    if (link.ledger, link.wallet_id) != (ledger, wallet_id):
+        link.ledger, link.wallet_id = ledger, wallet_id
+        link.save(update_fields=["ledger", "wallet_id"])
+    return link
+
+
+@transaction.atomic
+def link_register(
+    *, user_id: UUID, account: str, server: str, ledger: str, wallet_id: UUID | None, now_ms: int
+) -> tuple[Link, bool]:
+    """Register an installation; return it, and whether it is new.
+
+    :raises Problem: ``request.invalid``, ``wallet.unknown``, ``ea.installation_exists`` when it is registered with
+        another ledger, ``ea.installations_full``
+    """
+    _ledger_problem(user_id, ledger, wallet_id)
+    # Nobody else registers for this user meanwhile, so that the most is the most.
+    db.row("SELECT id FROM accounts_user WHERE id = %s FOR NO KEY UPDATE", [user_id])
+    own = Link.objects.filter(user_id=user_id)
+    if not own.filter(account=account, server=server).exists() and own.count() >= LINKS_MAX:
+        raise errors.installations_full(LINKS_MAX)
+    link, made = _link_made(user_id, account, server, ledger, wallet_id, now_ms)
+    if (link.ledger, link.wallet_id) != (ledger, wallet_id):
+        raise errors.installation_exists()
+    return link, made
+
+
+@transaction.atomic
+def link_change(*, link_id: int, terms: Mapping[str, Any]) -> None:
+    """Change where an installation's orders go, or what its broker puts around the names of symbols.
+
+    :param terms: any of ``ledger`` with ``wallet_id``, ``prefix``, ``suffix``
+    :raises Problem: ``request.invalid`` or ``wallet.unknown``
+    """
+    link = Link.objects.select_for_update(no_key=True).get(pk=link_id)
+    if "ledger" in terms:
+        wallet_id = terms.get("wallet_id")
+        _ledger_problem(link.user_id, terms["ledger"], wallet_id)
+        link.ledger, link.wallet_id = terms["ledger"], wallet_id
+    link.prefix, link.suffix = terms.get("prefix", link.prefix), terms.get("suffix", link.suffix)
+    link.save(update_fields=["ledger", "wallet_id", "prefix", "suffix"])
+
+
+def _link_made(
+    user_id: UUID, account: str, server: str, ledger: str, wallet_id: UUID | None, now_ms: int
+) -> tuple[Link, bool]:
     link, made = Link.objects.get_or_create(
         user_id=user_id,
         account=account,
@@ -47,10 +108,26 @@ def link_ensure(
     )
     if made:
         Counter.objects.create(link=link)
-    elif (link.ledger, link.wallet_id) != (ledger, wallet_id):
-        link.ledger, link.wallet_id = ledger, wallet_id
-        link.save(update_fields=["ledger", "wallet_id"])
-    return link
+    return link, made
+
+
+def _ledger_checked(user_id: UUID, ledger: str, wallet_id: UUID | None) -> None:
+    if ledger not in LEDGERS or (ledger == "tournament") is (wallet_id is None):
+        raise ValueError(f"the ledger is one of {', '.join(LEDGERS)}; a tournament is named by its wallet")
+    if wallet_id is None:
+        return
+    wallet = wallet_of(user_id=user_id, wallet_id=wallet_id)
+    if wallet is None or not wallet.book.startswith("t:"):
+        raise WalletUnknownError("there is no such wallet")
+
+
+def _ledger_problem(user_id: UUID, ledger: str, wallet_id: UUID | None) -> None:
+    try:
+        _ledger_checked(user_id, ledger, wallet_id)
+    except WalletUnknownError as error:
+        raise errors.wallet_unknown() from error
+    except ValueError as error:
+        raise field_invalid("wallet_id", str(error)) from error
 
 
 @transaction.atomic
@@ -66,7 +143,7 @@ def key_create(
     """Make a key of an installation and return it with its secret, which is shown this once.
 
     :param networks: addresses or CIDR networks that it may be used from; none for everywhere
-    :raises ValueError: with what is wrong with the terms, or when the installation has two keys in force
+    :raises ValueError: with what is wrong with the terms; ``KeysFullError`` when the installation has two in force
     """
     if not scopes or set(scopes) - set(SCOPES):
         raise ValueError(f"scopes must be some of {', '.join(SCOPES)}")
@@ -75,8 +152,8 @@ def key_create(
     if valid_until_ms is not None and valid_until_ms <= now_ms:
         raise ValueError("the end of its validity must lie ahead")
     Link.objects.select_for_update(no_key=True).get(pk=link_id)
-    if len(_live(link_id, now_ms)) >= LIVE_KEYS_MAX:
-        raise ValueError(f"an installation has at most {LIVE_KEYS_MAX} keys in force; revoke one")
+    if len(keys_in_force(link_id, now_ms)) >= LIVE_KEYS_MAX:
+        raise KeysFullError(f"an installation has at most {LIVE_KEYS_MAX} keys in force; revoke one")
     secret = secrets.token_hex(32)
     key = Key.objects.create(
         kid=f"ea_{secrets.token_hex(8)}",
@@ -96,11 +173,11 @@ def key_create(
 def key_rotate(*, kid: str, now_ms: int, overlap_ms: int = OVERLAP_MS) -> tuple[Key, str]:
     """Make the successor of a key with the same rights; the old one runs out after the overlap.
 
-    :raises ValueError: when the key is not in force, or has a successor already
+    :raises ValueError: ``KeyEndedError`` when the key is not in force, ``KeysFullError`` when it has a successor
     """
     old = Key.objects.select_related("link").get(kid=kid)
-    if kid not in {key.kid for key in _live(old.link_id, now_ms)}:
-        raise ValueError("the key is not in force")
+    if kid not in {key.kid for key in keys_in_force(old.link_id, now_ms)}:
+        raise KeyEndedError("the key is not in force")
     key, secret = key_create(
         link_id=old.link_id,
         now_ms=now_ms,
@@ -158,8 +235,3 @@ def address_note(*, link_id: int, kid: str, address: str, now_ms: int) -> None:
     """Put on record that a key is used from an address for the first time."""
     if not Alert.objects.filter(kid=kid, kind="address", address=address).exists():
         alert_add(kind="address", link_id=link_id, kid=kid, address=address, now_ms=now_ms)
-
-
-def _live(link_id: int, now_ms: int) -> list[Key]:
-    keys = Key.objects.filter(link_id=link_id, revoked_at_ms__isnull=True)
-    return [key for key in keys if key.valid_until_ms is None or key.valid_until_ms > now_ms]

@@ -113,12 +113,17 @@ WHERE o.event_id = row.order_id"""
 
 LATENCY = """
 INSERT INTO ea_latency (event_id, deal_ms, signed_ms, offset_ms, rtt_us, recv_us, log_us, decided_us, submitted_us,
-    answered_us, opened_ms, ref_price, open_price, min_payout, payout_percent)
+    answered_us, opened_ms, ref_price, open_price, min_payout, payout_percent, link_id, strategy, symbol, direction,
+    quoted_percent)
 SELECT event_id, deal_ms, signed_ms, offset_ms, rtt_us, recv_us, log_us, decided_us, submitted_us, answered_us,
-    opened_ms, ref_price, open_price, min_payout, payout_percent
+    opened_ms, ref_price, open_price, min_payout, payout_percent, link_id, strategy, symbol, direction,
+    (SELECT change.percent FROM quotes_symbol AS offered JOIN quotes_payout_change AS change
+         ON change.symbol_id = offered.id AND change.at_ms <= row.recv_us / 1000
+     WHERE offered.code = row.symbol ORDER BY change.at_ms DESC LIMIT 1)
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS row(event_id bigint, deal_ms bigint, signed_ms bigint, offset_ms int,
     rtt_us bigint, recv_us bigint, log_us bigint, decided_us bigint, submitted_us bigint, answered_us bigint,
-    opened_ms bigint, ref_price text, open_price text, min_payout text, payout_percent int)
+    opened_ms bigint, ref_price text, open_price text, min_payout text, payout_percent int, link_id bigint,
+    strategy text, symbol text, direction text)
 ON CONFLICT DO NOTHING"""
 
 TOLD = f"SELECT pg_notify('{TOLD_CHANNEL}', link::text) FROM unnest(%(links)s::bigint[]) AS link"
@@ -136,3 +141,48 @@ NO_AGO = f"""
 SELECT coalesce(min(step.no) - 1, (SELECT no FROM ea_counter WHERE link_id = %(link_id)s))
 FROM (SELECT no, at_us FROM ea_order_event WHERE link_id = %(link_id)s ORDER BY no DESC LIMIT %(most)s) AS step
 WHERE step.at_us > ({DB_NOW_MS_SQL} - %(ago_ms)s) * 1000"""
+
+# --- what owners tell their experts ------------------------------------------------------------------
+
+INSTRUCT = """
+INSERT INTO ea_instruction (link_id, no, kind, strategy, rev, values, cmd, frame, actor_id, at_ms)
+VALUES (%(link_id)s, %(no)s, %(kind)s, %(strategy)s, %(rev)s, %(values)s, %(cmd)s, %(frame)s, %(actor_id)s,
+        %(at_ms)s)"""
+
+PARAMS_REVS = """
+SELECT link_id, strategy, max(rev) FROM ea_instruction
+WHERE link_id = ANY(%(links)s::bigint[]) AND kind = 'params' GROUP BY link_id, strategy ORDER BY link_id, strategy"""
+
+# The parameters in force that a client is told however far it has heard: it forgets them when it is started.
+PARAMS_IN_FORCE = """
+SELECT no, frame FROM (
+    SELECT DISTINCT ON (strategy) no, frame FROM ea_instruction
+    WHERE link_id = %(link_id)s AND kind = 'params' ORDER BY strategy, rev DESC
+) AS newest WHERE no <= %(until)s ORDER BY no"""
+
+PARAMS_ACKED = """
+INSERT INTO ea_params_ack (instruction_id, kid, at_ms)
+SELECT id, %(kid)s, %(now_ms)s FROM ea_instruction
+WHERE link_id = %(link_id)s AND kind = 'params' AND strategy = %(strategy)s AND rev = %(rev)s
+ON CONFLICT DO NOTHING"""
+
+# --- what owners see ---------------------------------------------------------------------------------
+
+LINK_STATES = """
+SELECT DISTINCT ON (name) name, state, reason, at_ms FROM ea_trading_switch
+WHERE scope = 'link' AND name = ANY(%(names)s::text[]) ORDER BY name, at_ms DESC, id DESC"""
+
+# What has come to an answer stands among the latencies; what has not is among the few that are due.
+COUNTS = """
+SELECT link.id, answered.total + due.total, answered.accepted, answered.denied, answered.rejected, answered.expired
+FROM unnest(%(links)s::bigint[]) AS link(id)
+CROSS JOIN LATERAL (
+    SELECT count(*) AS total, count(*) FILTER (WHERE state IN ('accepted', 'open', 'settled')) AS accepted,
+           count(*) FILTER (WHERE state = 'denied') AS denied, count(*) FILTER (WHERE state = 'rejected') AS rejected,
+           count(*) FILTER (WHERE state = 'expired') AS expired
+    FROM (SELECT event_id FROM ea_latency WHERE link_id = link.id AND log_us > %(since_us)s LIMIT %(most)s) AS recent
+    JOIN ea_order AS o ON o.event_id = recent.event_id
+) AS answered
+CROSS JOIN LATERAL (
+    SELECT count(*) AS total FROM ea_order AS o WHERE o.link_id = link.id AND o.state IN ('received', 'submitted')
+) AS due"""

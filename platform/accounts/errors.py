@@ -46,6 +46,16 @@ def token_capped() -> Problem:
     return Problem("auth.capped", status=403, title="A token with caps makes no token that trades.")
 
 
+def reauthentication_required() -> Problem:
+    """Return the answer to what only the user in person may do, without a confirmation of a moment ago."""
+    return Problem(
+        "auth.reauthentication",
+        status=403,
+        title="Confirm that it is you, then send this again.",
+        detail="Log in with a browser, and confirm with your second factor, or your password where you have none.",
+    )
+
+
 def break_shorter(until_ms: int) -> Problem:
     """Return the refusal of a break that ends before the one that runs."""
     return Problem(

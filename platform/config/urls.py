@@ -50,6 +50,7 @@ _api: list[URLPattern | URLResolver] = [
     path("", include("trading.urls")),
     path("", include("trading.limits_urls")),
     path("", include("settlement.urls")),
+    path("ea/", include("ea.api_urls")),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -236,7 +236,13 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"LedgerEnum": ["real", "demo", "tournament"]},
+    "ENUM_NAME_OVERRIDES": {
+        "LedgerEnum": ["real", "demo", "tournament"],
+        "ScopesEnum": "accounts.domain.SCOPES",
+        "KeyScopesEnum": "ea.domain.SCOPES",
+        "SignalStateEnum": "ea.signals_api.STATES",
+        "TradingStateEnum": "ea.installations_api.TRADING_STATES",
+    },
 }
 # Requests in a window, by group: (count, seconds, burst).
 RATE_LIMITS = {

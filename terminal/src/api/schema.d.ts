@@ -4,6 +4,264 @@
  */
 
 export interface paths {
+    "/api/v1/ea/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description List alerts, the newest first. */
+        get: operations["ea_alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ea/aliases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description List aliases, those of every broker included, the newest first. */
+        get: operations["ea_aliases"];
+        put?: never;
+        /** @description Say what a name of an installation's broker means, from the next signal on. */
+        post: operations["ea_alias_add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ea/aliases/{alias_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** @description Forget what a name means. */
+        delete: operations["ea_alias_remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ea/attribution": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Show percentiles of each part, and of the drifts; counted anew once a second at most. */
+        get: operations["ea_attribution"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ea/installations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description List installations with their keys, the newest first. */
+        get: operations["ea_installations"];
+        put?: never;
+        /** @description Register an installation; one that is registered with the same ledger is answered as it is. */
+        post: operations["ea_installation_add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ea/installations/{link_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** @description Say where its orders go, or what its broker puts around the names of symbols. */
+        patch: operations["ea_installation_change"];
+        trace?: never;
+    };
+    "/api/v1/ea/installations/{link_id}/commands": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Tell the experts of an installation to pause, resume, flush their spools or send them again. */
+        post: operations["ea_command"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ea/installations/{link_id}/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Make a key; its secret is in this answer and nowhere else. */
+        post: operations["ea_key_add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ea/installations/{link_id}/pairing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Give a code for ten minutes and one use; an earlier one is ended. */
+        post: operations["ea_pairing_begin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ea/installations/{link_id}/params/{strategy}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Show the parameters of a strategy; ``-`` stands for signals without one. */
+        get: operations["ea_params"];
+        /** @description Set all values as the next revision; experts put it in force between two signals and say so. */
+        put: operations["ea_params_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ea/keys/{kid}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Revoke a key for ever; its connections are closed within a second. A repeat changes nothing. */
+        post: operations["ea_key_revoke"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ea/keys/{kid}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Make a key with the same rights; the old one works two days more. */
+        post: operations["ea_key_rotate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ea/signals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description List signals with what became of them, the newest first. */
+        get: operations["ea_signals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ea/signals/{event_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Show a signal with its steps and the payload as it was sent. */
+        get: operations["ea_signal"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ea/symbols/unknown": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description List names that no rule knows, with what they may mean; those that came last first. */
+        get: operations["ea_symbols_unknown"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -715,6 +973,42 @@ export interface components {
             address: string;
             about: string;
         };
+        /** @description Something about a key or an installation that its owner should know. */
+        Alert: {
+            /** Format: uuid */
+            id: string;
+            kind: string;
+            installation_id: number;
+            kid: string;
+            address: string;
+            detail: string;
+            /** Format: date-time */
+            at: string;
+        };
+        /** @description A page of alerts, the newest first. */
+        AlertPage: {
+            data: components["schemas"]["Alert"][];
+            next_cursor: string | null;
+        };
+        /** @description What a broker's name means; without an installation, what every broker's does. */
+        Alias: {
+            id: number;
+            installation_id: number | null;
+            raw: string;
+            symbol: string;
+        };
+        /** @description A page of aliases, the newest first. */
+        AliasPage: {
+            data: components["schemas"]["Alias"][];
+            next_cursor: string | null;
+        };
+        /** @description A name and its meaning. */
+        AliasRequestRequest: {
+            /** Format: int64 */
+            installation_id: number;
+            raw: string;
+            symbol: string;
+        };
         /** @description The bets of a client who waits for the end of one before the next. */
         Alone: {
             won: number;
@@ -740,6 +1034,23 @@ export interface components {
         ArchivePage: {
             data: components["schemas"]["Archive"][];
             next_cursor: string | null;
+        };
+        /** @description Where the time of signals went, as of an instant. */
+        Attribution: {
+            /** Format: date-time */
+            at: string;
+            window: components["schemas"]["WindowEnum"];
+            rows: components["schemas"]["AttributionRow"][];
+        };
+        /** @description The figures of one strategy and symbol; repeated signals are counted, and left out of the figures. */
+        AttributionRow: {
+            strategy: string;
+            symbol: string;
+            signals: number;
+            repeated: number;
+            components: components["schemas"]["Components"];
+            price_drift: components["schemas"]["Drift"];
+            payout_drift: components["schemas"]["Drift"];
         };
         /** @description The share of wins at which a trader neither gains nor loses. */
         BreakEven: {
@@ -775,6 +1086,22 @@ export interface components {
          */
         CauseEnum: "tick" | "heartbeat" | "settlement";
         /**
+         * @description * `pause` - pause
+         *     * `resume` - resume
+         *     * `flush` - flush
+         *     * `resync` - resync
+         * @enum {string}
+         */
+        CmdEnum: "pause" | "resume" | "flush" | "resync";
+        /** @description The number under which the expert is told; one that is away for more than a minute does not hear of it. */
+        Command: {
+            no: number;
+        };
+        /** @description What the expert is told. */
+        CommandRequestRequest: {
+            cmd: components["schemas"]["CmdEnum"];
+        };
+        /**
          * @description The first group against the second, over the days on which both are shown; differences are first less second.
          *
          *     ``longer_percent``: how often an order of the first took longer, over all pairs; 50 where neither did.
@@ -795,10 +1122,27 @@ export interface components {
             /** Format: double */
             payout_percent_mean: number | null;
         };
+        /** @description The parts of a signal's time, and all of it. */
+        Components: {
+            signal: components["schemas"]["Percentiles"];
+            transport: components["schemas"]["Percentiles"];
+            log: components["schemas"]["Percentiles"];
+            risk: components["schemas"]["Percentiles"];
+            placement: components["schemas"]["Percentiles"];
+            total: components["schemas"]["Percentiles"];
+        };
         /** @description A constant of a rule, with its unit at the end of its name. */
         Constant: {
             name: string;
             value: number;
+        };
+        /** @description What became of the signals of the last 24 hours; at most 50,000 are counted. */
+        Counts: {
+            received: number;
+            accepted: number;
+            denied: number;
+            rejected: number;
+            expired: number;
         };
         /**
          * @description * `up` - up
@@ -806,6 +1150,16 @@ export interface components {
          * @enum {string}
          */
         DirectionEnum: "up" | "down";
+        /** @description Percentiles of a drift: ``points`` are steps of a price's last decimal, ``bp`` hundredths of a percent of it. */
+        Drift: {
+            /** Format: double */
+            p50: number | null;
+            /** Format: double */
+            p95: number | null;
+            /** Format: double */
+            p99: number | null;
+            unit: components["schemas"]["UnitEnum"];
+        };
         /** @description One line of a statement; ``amount`` is signed, ``note`` is why money was moved by hand, null else. */
         Entry: {
             no: number;
@@ -1005,6 +1359,42 @@ export interface components {
             data: components["schemas"]["Incident"][];
             next_cursor: string | null;
         };
+        /** @description A registered installation: a terminal's account, its keys, and how it is. */
+        Installation: {
+            id: number;
+            account: string;
+            server: string;
+            ledger: components["schemas"]["LedgerEnum"];
+            /** Format: uuid */
+            tournament_wallet_id: string | null;
+            prefix: string;
+            suffix: string;
+            /** Format: date-time */
+            made_at: string;
+            state: components["schemas"]["OwnState"];
+            params_revs: {
+                [key: string]: number;
+            };
+            online: boolean;
+            /** Format: date-time */
+            last_seen_at: string | null;
+            transport: components["schemas"]["TransportEnum"] | components["schemas"]["NullEnum"];
+            keys: components["schemas"]["Key"][];
+            signals_24h: components["schemas"]["Counts"];
+        };
+        /** @description A page of installations, the newest first. */
+        InstallationPage: {
+            data: components["schemas"]["Installation"][];
+            next_cursor: string | null;
+        };
+        /** @description A terminal's account; ``wallet_id`` goes with the ledger ``tournament``. */
+        InstallationRequestRequest: {
+            account: string;
+            server: string;
+            ledger: components["schemas"]["LedgerEnum"];
+            /** Format: uuid */
+            wallet_id?: string | null;
+        };
         /** @description An invariant and how many rows break it. */
         Invariant: {
             name: string;
@@ -1069,6 +1459,39 @@ export interface components {
             data: components["schemas"]["JournalTag"][];
             next_cursor: string | null;
         };
+        /** @description A key, without its secret. */
+        Key: {
+            kid: string;
+            scopes: components["schemas"]["KeyScopesEnum"][];
+            ledgers: components["schemas"]["LedgerEnum"][];
+            networks: string[];
+            /** Format: date-time */
+            made_at: string;
+            /** Format: date-time */
+            valid_from: string;
+            /** Format: date-time */
+            valid_until: string | null;
+            /** Format: date-time */
+            revoked_at: string | null;
+            in_force: boolean;
+        };
+        /** @description A key. */
+        KeyAnswer: {
+            key: components["schemas"]["Key"];
+        };
+        /** @description What a new key may do; without ``valid_days`` it has no end. */
+        KeyRequestRequest: {
+            ledgers: components["schemas"]["LedgerEnum"][];
+            networks?: string[];
+            scopes: components["schemas"]["KeyScopesEnum"][];
+            valid_days?: number | null;
+        };
+        /**
+         * @description * `source` - source
+         *     * `executor` - executor
+         * @enum {string}
+         */
+        KeyScopesEnum: "source" | "executor";
         /**
          * @description * `admission` - admission
          *     * `entry` - entry
@@ -1217,6 +1640,11 @@ export interface components {
             };
             features: string[];
         };
+        /** @description A key with its secret, which is shown this once. */
+        NewKey: {
+            key: components["schemas"]["Key"];
+            secret: string;
+        };
         /** @description An API token with its secret, which is shown this once. */
         NewToken: {
             /** Format: uuid */
@@ -1357,6 +1785,51 @@ export interface components {
             left: string | number | null;
             pending: components["schemas"]["Loosening"] | null;
         };
+        /** @description The owner's own switch; active since ever where ``at`` is null. */
+        OwnState: {
+            state: components["schemas"]["TradingStateEnum"];
+            reason: string;
+            /** Format: date-time */
+            at: string | null;
+        };
+        /** @description A code to type into the expert's input; it is shown this once. */
+        Pairing: {
+            code: string;
+            /** Format: date-time */
+            expires_at: string;
+        };
+        /** @description What the key that a code becomes may do. */
+        PairingRequestRequest: {
+            ledgers: components["schemas"]["LedgerEnum"][];
+            networks?: string[];
+        };
+        /** @description The parameters of a strategy; revision 0 where none were ever set. */
+        Params: {
+            rev: number;
+            values: {
+                [key: string]: string | number | boolean;
+            };
+            /** Format: date-time */
+            at: string | null;
+            /** @description the newest that an expert has put in force */
+            acked_rev: number | null;
+            /** Format: date-time */
+            acked_at: string | null;
+        };
+        /** @description All values: what is not named is not set any more. */
+        ParamsRequestRequest: {
+            values: {
+                [key: string]: string | number | boolean;
+            };
+        };
+        /** @description What changes; what is not named stays. */
+        PatchedInstallationChangeRequest: {
+            ledger?: components["schemas"]["LedgerEnum"];
+            /** Format: uuid */
+            wallet_id?: string | null;
+            prefix?: string;
+            suffix?: string;
+        };
         /** @description One change of a symbol's payout, with the figures it came from. */
         PayoutChange: {
             /** Format: date-time */
@@ -1389,6 +1862,15 @@ export interface components {
             break_even: components["schemas"]["BreakEven"][];
             example: components["schemas"]["PayoutExample"];
             history: string;
+        };
+        /** @description Times that half, 95 and 99 of a hundred signals stay within; null where none has any. */
+        Percentiles: {
+            /** Format: double */
+            p50_ms: number | null;
+            /** Format: double */
+            p95_ms: number | null;
+            /** Format: double */
+            p99_ms: number | null;
         };
         /** @description A wallet's time: opening + sums = closing. ``from`` is null from the opening on, ``to`` is null until now. */
         Period: {
@@ -1616,6 +2098,13 @@ export interface components {
             price_scale: number;
             price_source: string;
         };
+        /** @description A key's successor with its secret, and until when the old one still works. */
+        RotatedKey: {
+            key: components["schemas"]["Key"];
+            secret: string;
+            /** Format: date-time */
+            old_valid_until: string;
+        };
         /** @description A rule with its exact words, in Markdown, and its golden vectors; null for rules without any. */
         Rule: {
             slug: string;
@@ -1693,6 +2182,104 @@ export interface components {
             data: components["schemas"]["Seal"][];
             next_cursor: string | null;
         };
+        /** @description A signal, and what became of it. */
+        Signal: {
+            /** Format: uuid */
+            event_id: string;
+            installation_id: number;
+            kid: string;
+            seq: number;
+            source: string;
+            src_ticket: string | null;
+            action: string;
+            strategy: string;
+            raw_symbol: string | null;
+            symbol: string | null;
+            state: components["schemas"]["SignalStateEnum"];
+            code: string | null;
+            /** Format: uuid */
+            order_id: string | null;
+            /** Format: date-time */
+            received_at: string;
+            repeats: number;
+            latency: components["schemas"]["SignalLatency"] | null;
+            drift: components["schemas"]["SignalDrift"] | null;
+        };
+        /** @description A signal with its steps, and the payload as it was sent. */
+        SignalDetail: {
+            /** Format: uuid */
+            event_id: string;
+            installation_id: number;
+            kid: string;
+            seq: number;
+            source: string;
+            src_ticket: string | null;
+            action: string;
+            strategy: string;
+            raw_symbol: string | null;
+            symbol: string | null;
+            state: components["schemas"]["SignalStateEnum"];
+            code: string | null;
+            /** Format: uuid */
+            order_id: string | null;
+            /** Format: date-time */
+            received_at: string;
+            repeats: number;
+            latency: components["schemas"]["SignalLatency"] | null;
+            drift: components["schemas"]["SignalDrift"] | null;
+            transitions: components["schemas"]["Transition"][];
+            raw: string;
+            /** @description address of its order */
+            order: string | null;
+        };
+        /** @description How price and payout moved; a positive price and a negative payout are to the client's disadvantage. */
+        SignalDrift: {
+            /** @description opening price against ref_price, signed by direction */
+            price: string | null;
+            /** @description payout of the order less that at reception */
+            payout_points: number | null;
+        };
+        /** @description Where the time of a signal went, in milliseconds; null for what it did not come to. */
+        SignalLatency: {
+            /** Format: double */
+            signal_ms: number | null;
+            /** Format: double */
+            transport_ms: number | null;
+            /**
+             * Format: double
+             * @description half the round trip; null over HTTP
+             */
+            transport_uncertainty_ms: number | null;
+            /** Format: double */
+            log_ms: number | null;
+            /** Format: double */
+            risk_ms: number | null;
+            /** Format: double */
+            placement_ms: number | null;
+            /** Format: double */
+            total_ms: number | null;
+        };
+        /** @description A page of signals, the newest first. */
+        SignalPage: {
+            data: components["schemas"]["Signal"][];
+            next_cursor: string | null;
+        };
+        /**
+         * @description * `received` - received
+         *     * `validated` - validated
+         *     * `routed` - routed
+         *     * `submitted` - submitted
+         *     * `accepted` - accepted
+         *     * `open` - open
+         *     * `settled` - settled
+         *     * `denied` - denied
+         *     * `expired` - expired
+         *     * `rejected` - rejected
+         *     * `cancelled` - cancelled
+         *     * `unknown` - unknown
+         * @enum {string}
+         */
+        SignalStateEnum: "received" | "validated" | "routed" | "submitted" | "accepted" | "open" | "settled" | "denied" | "expired" | "rejected" | "cancelled" | "unknown";
         /** @description An Ed25519 signature of the document's canonical JSON without ``signature.value``. */
         Signature: {
             algorithm: string;
@@ -1858,6 +2445,53 @@ export interface components {
             loss_day_cap?: string | null;
         };
         /**
+         * @description * `active` - active
+         *     * `reducing` - reducing
+         *     * `halted` - halted
+         * @enum {string}
+         */
+        TradingStateEnum: "active" | "reducing" | "halted";
+        /** @description One step of a signal. */
+        Transition: {
+            state: components["schemas"]["SignalStateEnum"];
+            actor: string;
+            code: string | null;
+            /** Format: date-time */
+            at: string;
+        };
+        /**
+         * @description * `tcp` - tcp
+         *     * `websocket` - websocket
+         *     * `http` - http
+         * @enum {string}
+         */
+        TransportEnum: "tcp" | "websocket" | "http";
+        /**
+         * @description * `points` - points
+         *     * `bp` - bp
+         *     * `percent` - percent
+         * @enum {string}
+         */
+        UnitEnum: "points" | "bp" | "percent";
+        /** @description A broker's name of a symbol that no rule knows. */
+        UnknownSymbol: {
+            id: number;
+            installation_id: number;
+            raw: string;
+            /** Format: date-time */
+            first_at: string;
+            /** Format: date-time */
+            last_at: string;
+            times: number;
+            /** @description symbols here that it may mean */
+            candidates: string[];
+        };
+        /** @description A page of unknown names, those that came last first. */
+        UnknownSymbolPage: {
+            data: components["schemas"]["UnknownSymbol"][];
+            next_cursor: string | null;
+        };
+        /**
          * @description * `too_few` - too_few
          *     * `above` - above
          *     * `below` - below
@@ -1883,6 +2517,13 @@ export interface components {
             data: components["schemas"]["Wallet"][];
             next_cursor: string | null;
         };
+        /**
+         * @description * `1h` - 1h
+         *     * `24h` - 24h
+         *     * `7d` - 7d
+         * @enum {string}
+         */
+        WindowEnum: "1h" | "24h" | "7d";
         /** @description Those that stood to win, with the profit they would have brought. */
         Winning: {
             orders: number;
@@ -1898,6 +2539,2262 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    ea_alerts: {
+        parameters: {
+            query?: {
+                /** @description The next_cursor of the page before */
+                cursor?: string;
+                /** @description One installation; all of them otherwise */
+                installation?: number;
+                /** @description The most that one page brings */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertPage"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ea_aliases: {
+        parameters: {
+            query?: {
+                /** @description The next_cursor of the page before */
+                cursor?: string;
+                /** @description One installation; all of them otherwise */
+                installation?: number;
+                /** @description The most that one page brings */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AliasPage"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ea_alias_add: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AliasRequestRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alias"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow this. */
+            409: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not application/json. */
+            415: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule refuses this. */
+            422: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not just now: the same request may be sent again. */
+            503: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ea_alias_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alias_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here for the caller. */
+            404: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow this. */
+            409: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule refuses this. */
+            422: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not just now: the same request may be sent again. */
+            503: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ea_attribution: {
+        parameters: {
+            query?: {
+                /** @description strategy, symbol, or both with a comma [both] */
+                by?: string;
+                /** @description One installation; all of them otherwise */
+                installation?: number;
+                /** @description [1h] */
+                window?: "1h" | "24h" | "7d";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Attribution"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ea_installations: {
+        parameters: {
+            query?: {
+                /** @description The next_cursor of the page before */
+                cursor?: string;
+                /** @description The most that one page brings */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstallationPage"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ea_installation_add: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InstallationRequestRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Installation"];
+                };
+            };
+            201: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Installation"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow this. */
+            409: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not application/json. */
+            415: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule refuses this. */
+            422: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not just now: the same request may be sent again. */
+            503: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ea_installation_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedInstallationChangeRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Installation"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here for the caller. */
+            404: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow this. */
+            409: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not application/json. */
+            415: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule refuses this. */
+            422: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not just now: the same request may be sent again. */
+            503: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ea_command: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CommandRequestRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Command"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here for the caller. */
+            404: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow this. */
+            409: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not application/json. */
+            415: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule refuses this. */
+            422: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not just now: the same request may be sent again. */
+            503: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ea_key_add: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyRequestRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewKey"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here for the caller. */
+            404: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow this. */
+            409: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not application/json. */
+            415: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule refuses this. */
+            422: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not just now: the same request may be sent again. */
+            503: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ea_pairing_begin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PairingRequestRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pairing"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here for the caller. */
+            404: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow this. */
+            409: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not application/json. */
+            415: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule refuses this. */
+            422: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not just now: the same request may be sent again. */
+            503: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ea_params: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link_id: number;
+                strategy: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Params"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here for the caller. */
+            404: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ea_params_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link_id: number;
+                strategy: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ParamsRequestRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Params"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here for the caller. */
+            404: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow this. */
+            409: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not application/json. */
+            415: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule refuses this. */
+            422: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not just now: the same request may be sent again. */
+            503: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ea_key_revoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyAnswer"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here for the caller. */
+            404: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow this. */
+            409: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule refuses this. */
+            422: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not just now: the same request may be sent again. */
+            503: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ea_key_rotate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RotatedKey"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here for the caller. */
+            404: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow this. */
+            409: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule refuses this. */
+            422: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not just now: the same request may be sent again. */
+            503: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ea_signals: {
+        parameters: {
+            query?: {
+                /** @description The next_cursor of the page before */
+                cursor?: string;
+                /** @description One installation; all of them otherwise */
+                installation?: number;
+                /** @description The most that one page brings */
+                limit?: number;
+                state?: "accepted" | "cancelled" | "denied" | "expired" | "open" | "received" | "rejected" | "routed" | "settled" | "submitted" | "unknown" | "validated";
+                strategy?: string;
+                /** @description ours */
+                symbol?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignalPage"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ea_signal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignalDetail"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here for the caller. */
+            404: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ea_symbols_unknown: {
+        parameters: {
+            query?: {
+                /** @description The next_cursor of the page before */
+                cursor?: string;
+                /** @description One installation; all of them otherwise */
+                installation?: number;
+                /** @description The most that one page brings */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit: string;
+                    "RateLimit-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnknownSymbolPage"];
+                };
+            };
+            /** @description The request does not have the expected shape. */
+            400: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller is unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only application/json is answered here. */
+            406: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": string;
+                    RateLimit?: string;
+                    "RateLimit-Policy"?: string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     events: {
         parameters: {
             query?: {
