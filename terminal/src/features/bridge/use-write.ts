@@ -1,7 +1,8 @@
 import { ref } from "vue";
 import { useI18n } from "vue-i18n";
-import { faultWords, fieldFaults } from "@/lib/fault-words";
+import { fieldFaults } from "@/lib/fault-words";
 import { ReauthDeclined } from "../security/reauth";
+import { bridgeFault } from "./faults";
 import { freshly } from "./fresh";
 
 /** One write at a time: what was refused stands in words, by field where the server named one, and what was typed stays. */
@@ -27,7 +28,7 @@ export function useWrite() {
     } catch (error) {
       if (error instanceof ReauthDeclined) return false;
       faults.value = fieldFaults(error);
-      refusal.value = faultWords(error, t);
+      refusal.value = bridgeFault(error, t);
       return false;
     } finally {
       busy.value = false;
