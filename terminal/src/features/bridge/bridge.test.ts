@@ -1,6 +1,6 @@
 import { flushPromises, mount, type VueWrapper } from "@vue/test-utils";
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { createMemoryHistory, createRouter, type Router } from "vue-router";
+import { createMemoryHistory, createRouter, type RouteRecordRaw, type Router } from "vue-router";
 import * as api from "@/api/bridge";
 import { ApiProblem, NoAnswer } from "@/api/problem";
 import * as security from "@/api/security";
@@ -50,7 +50,7 @@ const submit = async (): Promise<void> => {
 };
 
 beforeEach(async () => {
-  router = createRouter({ history: createMemoryHistory(), routes: [{ ...bridgeRoutes, path: "/bridge", component: blank, children: (bridgeRoutes.children ?? []).map((each) => ({ ...each, component: blank }) as typeof each) }, { path: "/orders/:id", name: "order", component: blank }] });
+  router = createRouter({ history: createMemoryHistory(), routes: [...(bridgeRoutes.children ?? []).map((each) => ({ ...each, path: `/bridge/${each.path}`, component: blank }) as RouteRecordRaw), { path: "/orders/:id", name: "order", component: blank }] });
   await router.push("/bridge");
 });
 
@@ -179,7 +179,7 @@ describe("what holds for an installation", () => {
   it("lists limits, changes them by version, and ends a stop with a reason", async () => {
     const stop = { stop: "loss_day", wallet_id: "w1", ledger: "demo" as const, tripped: true, reason: "", at: "2026-11-30T10:00:00.000Z", lost: "81.00", limit: "80.00" };
     vi.spyOn(api, "riskLimitsRead").mockResolvedValue(limitsWith({ version: 4, hard: { loss_day: "80.00" }, soft: { stake_max: "10.00" }, state_of_stops: [stop] }));
-    const write = vi.spyOn(api, "riskLimitsWrite").mockRejectedValueOnce(problem("limits.version")).mockResolvedValueOnce(limitsWith());
+    const write = vi.spyOn(api, "riskLimitsWrite").mockRejectedValueOnce(problem("limits.changed")).mockResolvedValueOnce(limitsWith());
     const reset = vi.spyOn(api, "stopReset").mockResolvedValue(limitsWith());
     const shown = await page(LimitsSection, { installationId: "7" });
     expect(shown.get("[data-stop=loss_day]").text()).toContain("Lost 81.00, the limit is 80.00.");
