@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from ea import api, hook_view
+from ea import api, experts, hook_view
 
 urlpatterns: list[URLPattern] = [
     path("events", api.events_view, name="ea-events"),
@@ -12,4 +12,5 @@ urlpatterns: list[URLPattern] = [
     path("commands", api.commands_view, name="ea-commands"),
     path("symbols", api.symbols_view, name="ea-symbols"),
     path("hook/<str:token>", hook_view.hook_view, name="ea-hook"),
+    path("experts.zip", experts.experts_view, name="ea-experts"),
 ]

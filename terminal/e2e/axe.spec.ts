@@ -1,7 +1,7 @@
 import AxeBuilder from "@axe-core/playwright";
 import type { BrowserContext, Page } from "@playwright/test";
 import { expect, test, watchFaults } from "./fixtures";
-import { NOBODY, settledOrder, stateOf } from "./people";
+import { NOBODY, bridgeIds, settledOrder, stateOf } from "./people";
 import { screensFor, visit } from "./screens";
 
 const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
@@ -16,7 +16,7 @@ async function violations(page: Page, all: boolean): Promise<string[]> {
 for (const size of ["desktop", "phone"] as const) {
   test(`axe finds nothing on any screen: ${size}, dark and light`, async ({ browser, baseURL }) => {
     test.setTimeout(400_000);
-    const ids = { order: await settledOrder() };
+    const ids = { order: await settledOrder(), ...bridgeIds() };
     const found: Record<string, string[]> = {};
     // Screens of one person share what their browser has loaded; the real account's is left behind by nobody else.
     const contexts = new Map<string, BrowserContext>();

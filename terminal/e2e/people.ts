@@ -1,6 +1,7 @@
 /** The people of the journeys: each name signs up once in a run, and what they hold is nobody else's. */
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { workedBridge } from "./expert";
 import { BASE_URL, Session, signUp } from "./platform";
 
 export const STATE = "test-results/.state";
@@ -37,6 +38,16 @@ export async function sessionOf(name: string): Promise<Session> {
 export async function firstOrder(): Promise<void> {
   const { id } = await (await sessionOf("screens")).order("EURUSD", "up", "10.00");
   writeFileSync(`${STATE}/order.txt`, id);
+}
+
+/** Let an expert of this person work, so that the pages of the bridge have something to show. */
+export async function firstSignals(): Promise<void> {
+  writeFileSync(`${STATE}/bridge.json`, JSON.stringify(await workedBridge(await sessionOf("screens"))));
+}
+
+/** The installation and the signal that the pages of the bridge are shown with. */
+export function bridgeIds(): Record<string, string> {
+  return JSON.parse(readFileSync(`${STATE}/bridge.json`, "utf8")) as Record<string, string>;
 }
 
 /** The id of that order, when it is settled. */

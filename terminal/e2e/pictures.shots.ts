@@ -3,7 +3,7 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { expect, test, watchFaults } from "./fixtures";
-import { NOBODY, sessionOf, stateOf } from "./people";
+import { bridgeIds, NOBODY, sessionOf, stateOf } from "./people";
 import { offerScripted, playScript, scriptLines, untilOpen, type PlacedOrder, type Session } from "./platform";
 import { small } from "./png";
 import { screensFor, visit, type Ids } from "./screens";
@@ -62,7 +62,7 @@ async function lived(session: Session): Promise<Ids> {
 
 test("pictures of every screen", async ({ browser, baseURL }) => {
   const session = await sessionOf("screens");
-  const ids = await lived(session);
+  const ids = { ...(await lived(session)), ...bridgeIds() };
   for (const name of readdirSync(FOLDER)) if (/-(desktop|phone)-(dark|light)\.png$/.test(name)) rmSync(join(FOLDER, name));
   mkdirSync(FOLDER, { recursive: true });
   const large: string[] = [];

@@ -1,6 +1,6 @@
 import type { Page } from "@playwright/test";
 import { expect, test } from "./fixtures";
-import { NOBODY, settledOrder, stateOf } from "./people";
+import { NOBODY, bridgeIds, settledOrder, stateOf } from "./people";
 import { pathOf, SCREENS, settledLook } from "./screens";
 
 /** WCAG 1.4.10 asks for 320 px; 1.4.4 for 200 % zoom, which leaves half the pixels of a desk. */
@@ -23,7 +23,7 @@ function overflow(page: Page): Promise<string[]> {
 }
 
 test("no screen scrolls sideways, 320 px wide and at 200 % zoom of a desk", async ({ browser, baseURL }) => {
-  const ids = { order: await settledOrder() };
+  const ids = { order: await settledOrder(), ...bridgeIds() };
   const found: Record<string, string[]> = {};
   for (const who of ["trader", "nobody", "pending"] as const) {
     const context = await browser.newContext({ baseURL: baseURL ?? "", storageState: who === "nobody" ? NOBODY : await stateOf(who === "trader" ? "screens" : who), reducedMotion: "reduce" });

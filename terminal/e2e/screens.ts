@@ -8,7 +8,7 @@ export type Size = "desktop" | "phone";
 
 export interface Screen {
   name: string;
-  /** Where it is; `{order}`, `{won}`, `{lost}`, `{tied}`, `{refunded}` stand for ids of settled orders. */
+  /** Where it is; `{order}`, `{won}`, `{lost}`, `{tied}`, `{refunded}` stand for ids of settled orders, `{installation}` and `{signal}` for those of the bridge. */
   path: string;
   who: Who;
   /** What is seen when the screen has come. */
@@ -41,6 +41,17 @@ const dialogOf = (name: string | RegExp) => async (page: Page): Promise<void> =>
 
 const verified = (page: Page): Promise<void> => expect(page.getByTestId("verify")).toHaveAttribute("data-verdict", /^(verified|pending)$/, { timeout: 40_000 });
 
+const seen = (selector: string) => (page: Page): Promise<void> => expect(page.locator(selector).first()).toBeVisible();
+
+const heading2 = (page: Page): Promise<void> => expect(page.getByRole("heading", { level: 2 }).first()).toBeVisible();
+
+/** A code that is shown but never redeemed; a browser of another screen asks for its own. */
+const pairing = async (page: Page): Promise<void> => {
+  await press("Pair with a code")(page);
+  await press("Get a pairing code")(page);
+  await expect(page.getByTestId("pairing-code")).toBeVisible();
+};
+
 const page = (name: string, shown: Screen["shown"] = heading(/./)): Screen => ({ name, path: `/${name}`, who: "trader", shown });
 
 export const SCREENS: readonly Screen[] = [
@@ -63,6 +74,16 @@ export const SCREENS: readonly Screen[] = [
   { name: "limit", path: "/limits", who: "trader", shown: heading(/./), open: dialogOf(/^(Set a limit: |Change )Loss in 24 hours/) },
   page("security"),
   page("developer", body),
+  { name: "bridge", path: "/developer/bridge", who: "trader", shown: seen("[data-installation]") },
+  { name: "bridge-connect", path: "/developer/bridge", who: "trader", shown: seen("[data-installation]"), open: dialogOf("Connect a terminal") },
+  { name: "bridge-pairing", path: "/developer/bridge/installations/{installation}", who: "trader", shown: seen("[data-key]"), open: pairing },
+  { name: "bridge-installation", path: "/developer/bridge/installations/{installation}", who: "trader", shown: seen("[data-key]") },
+  { name: "bridge-limits", path: "/developer/bridge/installations/{installation}", who: "trader", shown: seen("[data-key]"), open: dialogOf("Change limits") },
+  { name: "bridge-signals", path: "/developer/bridge/signals", who: "trader", shown: seen("[data-signal]") },
+  { name: "bridge-signal", path: "/developer/bridge/signals/{signal}", who: "trader", shown: heading2 },
+  { name: "bridge-attribution", path: "/developer/bridge/attribution", who: "trader", shown: seen("[data-testid=attribution-row]") },
+  { name: "bridge-symbols", path: "/developer/bridge/symbols", who: "trader", shown: (each) => expect(each.getByRole("button", { name: /^Name / }).first()).toBeVisible() },
+  { name: "bridge-alerts", path: "/developer/bridge/alerts", who: "trader", shown: seen("[data-alert]") },
   page("help", body),
   { name: "fairness", path: "/fairness", who: "nobody", shown: heading("Fairness") },
   { name: "parts", path: "/design", who: "nobody", shown: heading(/./), samples: true },

@@ -1,5 +1,5 @@
 import { expect, ready, test } from "./fixtures";
-import { settledOrder } from "./people";
+import { bridgeIds, settledOrder } from "./people";
 import { pathOf, SCREENS } from "./screens";
 import { leftovers } from "./words";
 
@@ -22,7 +22,7 @@ const TEXTS = (): string[] => {
 };
 
 test("whoever chooses Spanish reads Spanish on every screen", async ({ page }) => {
-  const ids = { order: await settledOrder() };
+  const ids = { order: await settledOrder(), ...bridgeIds() };
   const english = await leftovers("en", "es");
   await page.goto("/");
   await ready(page);

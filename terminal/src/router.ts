@@ -1,4 +1,5 @@
 import { createRouter, createWebHistory, type RouteComponent, type RouteRecordRaw } from "vue-router";
+import { bridgeRoutes } from "./features/bridge/pages";
 import { journalPage } from "./features/journal/page";
 import { orderPage } from "./features/order/page";
 import { addWords } from "./i18n";
@@ -45,7 +46,7 @@ const routes: RouteRecordRaw[] = [
       { path: "wallet", name: "wallet", component: () => import("./features/wallet/WalletPage.vue") },
       { path: "limits", name: "limits", component: withAccountWords(() => import("./features/limits/LimitsPage.vue")) },
       { path: "security", name: "security", component: withAccountWords(() => import("./features/security/SecurityPage.vue")) },
-      { path: "developer", name: "developer", component: withAccountWords(() => import("./features/developer/DeveloperPage.vue")) },
+      { path: "developer", children: [{ path: "", name: "developer", component: withAccountWords(() => import("./features/developer/DeveloperPage.vue")) }, bridgeRoutes] },
       { path: "help", name: "help", component: () => import("./features/help/HelpPage.vue") },
     ],
   },

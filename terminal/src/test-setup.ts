@@ -1,15 +1,18 @@
 import { afterEach, beforeEach } from "vitest";
 import { createPinia, setActivePinia } from "pinia";
 import { i18n, setLocale } from "@/i18n";
+import { bridge } from "@/i18n/en/bridge";
 import { fairness } from "@/i18n/en/fairness";
 import { fairnessMore } from "@/i18n/en/fairness_more";
 import { developer } from "@/i18n/en/developer";
 import { limits } from "@/i18n/en/limits";
 import { security } from "@/i18n/en/security";
+import { signals } from "@/i18n/en/signals";
 import { verify } from "@/i18n/en/verify";
 
 await setLocale("en");
-i18n.global.mergeLocaleMessage("en", { fairness: { ...fairness, ...fairnessMore, verify }, ...limits, ...security, ...developer });
+i18n.global.mergeLocaleMessage("en", { fairness: { ...fairness, ...fairnessMore, verify }, ...limits, ...security, ...developer, ...bridge });
+i18n.global.mergeLocaleMessage("en", signals);
 
 beforeEach(() => {
   localStorage.clear();

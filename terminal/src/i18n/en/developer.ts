@@ -2,11 +2,11 @@
 export const developer = {
   developer: {
     title: "Developer",
-    lead: "Everything this terminal does goes through the public API, under the same rules and limits. Webhooks and the MT5 bridge are to come.",
+    lead: "Everything this terminal does goes through the public API, under the same rules and limits. Webhooks are to come.",
     reference: "API reference",
     schema: "OpenAPI document",
     section: "Part of the page",
-    tab: { tokens: "Tokens", console: "Console", streams: "Streams", guide: "Guide" },
+    tab: { tokens: "Tokens", console: "Console", streams: "Streams", guide: "Guide", bridge: "Bridge" },
     failed: "This could not be read",
     refused: "That was not taken",
     tokens: {

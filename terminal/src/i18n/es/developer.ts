@@ -6,11 +6,11 @@ type Words<T> = { [K in keyof T]: T[K] extends string ? string : Words<T[K]> };
 export const developer: Words<typeof en> = {
   developer: {
     title: "Desarrolladores",
-    lead: "Todo lo que hace este terminal pasa por la API pública, con las mismas reglas y los mismos límites. Los webhooks y el puente con MT5 están por llegar.",
+    lead: "Todo lo que hace este terminal pasa por la API pública, con las mismas reglas y los mismos límites. Los webhooks están por llegar.",
     reference: "Referencia de la API",
     schema: "Documento OpenAPI",
     section: "Parte de la página",
-    tab: { tokens: "Tokens", console: "Consola", streams: "Flujos", guide: "Guía" },
+    tab: { tokens: "Tokens", console: "Consola", streams: "Flujos", guide: "Guía", bridge: "Puente" },
     failed: "No se pudo leer",
     refused: "No se ha aceptado",
     tokens: {

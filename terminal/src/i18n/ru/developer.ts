@@ -6,11 +6,11 @@ type Words<T> = { [K in keyof T]: T[K] extends string ? string : Words<T[K]> };
 export const developer: Words<typeof en> = {
   developer: {
     title: "Разработчику",
-    lead: "Всё, что делает терминал, идёт через открытый API, по тем же правилам и с теми же лимитами. Вебхуки и мост MT5 появятся позже.",
+    lead: "Всё, что делает терминал, идёт через открытый API, по тем же правилам и с теми же лимитами. Вебхуки появятся позже.",
     reference: "Справочник API",
     schema: "Документ OpenAPI",
     section: "Раздел страницы",
-    tab: { tokens: "Токены", console: "Консоль", streams: "Потоки", guide: "Руководство" },
+    tab: { tokens: "Токены", console: "Консоль", streams: "Потоки", guide: "Руководство", bridge: "Мост" },
     failed: "Не удалось загрузить",
     refused: "Не принято",
     tokens: {
