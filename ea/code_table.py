@@ -51,6 +51,8 @@ REJECTS: Mapping[RejectCode, Said] = {
     _R.INTERNAL: Said("a fault of the server, which is on record there", "send again after `retry_after_ms`"),
 }
 
+_WAIT_FOR_RESULTS = "wait for results, or stake less"
+_RESET = "its owner looks at it, and resets it with a reason"
 # Logged, and never placed: an order frame with the state ``denied``.
 DENIALS: Mapping[str, Said] = {
     "signal.stale": Said(
@@ -73,6 +75,28 @@ DENIALS: Mapping[str, Said] = {
     "wallet.unknown": Said("there is no such wallet", "name a wallet of the key's owner"),
     "risk.halted": Said("trading of this place is halted", "wait until it is active again"),
     "risk.reducing": Said("this place takes no openings", "wait until it is active again"),
+    "risk.stake_min": Said("the stake is below the installation's least", "stake more"),
+    "risk.stake_max": Said("the stake is above the installation's most", "stake less"),
+    "risk.stake_step": Said("the stake is no multiple of the installation's step", "round it"),
+    "risk.balance_percent": Said("the stake is too large a share of the balance", "stake less"),
+    "risk.open_strategy": Said("too much is open of this strategy", _WAIT_FOR_RESULTS),
+    "risk.open_symbol": Said("too much is open on this symbol", _WAIT_FOR_RESULTS),
+    "risk.open_currency": Said("too much is open on symbols of this currency", _WAIT_FOR_RESULTS),
+    "risk.open_direction": Said("too much is open in this direction", _WAIT_FOR_RESULTS),
+    "risk.desk": Said("too much is open of all the owner's installations", _WAIT_FOR_RESULTS),
+    "risk.correlated": Said("too much lies on one currency, calls against puts", _WAIT_FOR_RESULTS),
+    "risk.same_expiry": Said("too much expires at about the same time", "choose another expiry"),
+    "risk.open_options": Said("too many orders are open", _WAIT_FOR_RESULTS),
+    "risk.orders_per_minute": Said("too many orders of this key in a minute", "wait"),
+    "risk.loss_day": Said("the stop for losses of a day holds", _RESET),
+    "risk.loss_week": Said("the stop for losses of a week holds", _RESET),
+    "risk.loss_month": Said("the stop for losses of a month holds", _RESET),
+    "risk.drawdown": Said("the stop for the fall from the highest point holds", _RESET),
+    "risk.cool_down": Said("the strategy pauses after losses in a row", "wait"),
+    "risk.martingale": Said("the stake has grown too much after a loss", "stake less"),
+    "risk.min_payout": Said("the symbol pays less than the installation's least", "try later"),
+    "risk.price_drift": Said("the market is too far from `ref_price`, or there is none", "make a new signal"),
+    "risk.news": Said("a window of news is open", "wait for its end"),
 }
 
 # Placement said no: an order frame with the state ``rejected``. The same codes answer orders of the terminal.
