@@ -91,7 +91,8 @@ def installations_shown(links: Sequence[Link], *, now_ms: int) -> dict[int, Inst
     signing = Key.objects.filter(link__in=ids).exclude(kid__startswith=HOOK_PREFIX)
     for key in signing.order_by("-made_at_ms", "kid"):
         keys[key.link_id].append(key)
-    for presence in Presence.objects.filter(link__in=ids).order_by("seen_at_ms"):
+    kids = [key.kid for some in keys.values() for key in some]
+    for presence in Presence.objects.filter(pk__in=kids).order_by("seen_at_ms"):
         newest[presence.link_id] = presence
     revs, states, counts = params_revs_of(ids), _states(ids), _counts(ids, now_ms=now_ms)
     shown = {}

@@ -20,20 +20,26 @@ o.strategy, o.symbol, o.state, o.code, o.order_id, event.recv_us, event.log_us, 
 (SELECT coalesce(sum(times), 0) FROM ea_repeat WHERE ea_repeat.event_id = o.event_id),
 spent.deal_ms, spent.signed_ms, spent.offset_ms, spent.rtt_us, spent.decided_us, spent.answered_us, spent.ref_price,
 spent.open_price, spent.direction, spent.payout_percent, spent.quoted_percent"""
-# The newest of each installation by its own index, then the newest of all.
+# The page first, by each installation's own index; then each of its rows by its number. A join would be free to read
+# everybody's events in their order until the page is full.
 _LIST = f"""
+WITH page AS MATERIALIZED (
+    SELECT o.* FROM unnest(%(links)s::bigint[]) AS link(id)
+    CROSS JOIN LATERAL (
+        SELECT event_id, strategy, symbol, state, code, order_id FROM ea_order
+        WHERE link_id = link.id AND event_id < coalesce(%(before)s::bigint, 9223372036854775807)
+          AND (%(state)s::text IS NULL OR state = %(state)s)
+          AND (%(strategy)s::text IS NULL OR strategy = %(strategy)s)
+          AND (%(symbol)s::text IS NULL OR symbol = %(symbol)s)
+        ORDER BY event_id DESC LIMIT %(limit)s
+    ) AS o
+    ORDER BY o.event_id DESC LIMIT %(limit)s
+)
 SELECT {_COLUMNS}
-FROM unnest(%(links)s::bigint[]) AS link(id)
-CROSS JOIN LATERAL (
-    SELECT event_id, strategy, symbol, state, code, order_id FROM ea_order
-    WHERE link_id = link.id AND event_id < coalesce(%(before)s::bigint, 9223372036854775807)
-      AND (%(state)s::text IS NULL OR state = %(state)s) AND (%(strategy)s::text IS NULL OR strategy = %(strategy)s)
-      AND (%(symbol)s::text IS NULL OR symbol = %(symbol)s)
-    ORDER BY event_id DESC LIMIT %(limit)s
-) AS o
-JOIN ea_event AS event ON event.id = o.event_id
-LEFT JOIN ea_latency AS spent ON spent.event_id = o.event_id
-ORDER BY o.event_id DESC LIMIT %(limit)s"""
+FROM page AS o
+CROSS JOIN LATERAL (SELECT * FROM ea_event WHERE id = o.event_id OFFSET 0) AS event
+LEFT JOIN LATERAL (SELECT * FROM ea_latency WHERE ea_latency.event_id = o.event_id OFFSET 0) AS spent ON true
+ORDER BY o.event_id DESC"""
 _EACH = f"""
 SELECT {_COLUMNS}
 FROM ea_event AS event JOIN ea_order AS o ON o.event_id = event.id

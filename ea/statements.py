@@ -350,8 +350,10 @@ CROSS JOIN LATERAL (
     SELECT count(*) AS total, count(*) FILTER (WHERE state IN ('accepted', 'open', 'settled')) AS accepted,
            count(*) FILTER (WHERE state = 'denied') AS denied, count(*) FILTER (WHERE state = 'rejected') AS rejected,
            count(*) FILTER (WHERE state = 'expired') AS expired
-    FROM (SELECT event_id FROM ea_latency WHERE link_id = link.id AND log_us > %(since_us)s LIMIT %(most)s) AS recent
-    JOIN ea_order AS o ON o.event_id = recent.event_id
+    FROM (
+        SELECT (SELECT state FROM ea_order AS o WHERE o.event_id = spent.event_id) AS state
+        FROM ea_latency AS spent WHERE link_id = link.id AND log_us > %(since_us)s LIMIT %(most)s
+    ) AS recent
 ) AS answered
 CROSS JOIN LATERAL (
     SELECT count(*) AS total FROM ea_order AS o WHERE o.link_id = link.id AND o.state IN ('received', 'submitted')
