@@ -297,6 +297,8 @@ bool LinkListen()
          break;
       if(!LinkTake(frame))
          return false;
+      // The time that a frame took us is no silence of the server.
+      g_link_heard_ms = MonotonicMs();
      }
    if(got < 0)
       LinkLost("what came is no frame");
