@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -63,22 +64,26 @@ def bridge(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterato
 
 
 def _filled() -> Recorder:
-    market = market_open()
+    # However slow the machine is, nothing is stale.
+    market, long = market_open(max_tick_age_ms=600_000), dict[str, Any](valid_ms=60_000)
     ones = [installation() for _ in range(INSTALLATIONS)]
     for seq in range(1, EVENTS + 1):
-        EventLog().append([arrived(one, seq, src_ticket=str(seq)) for one in ones])
+        EventLog().append([arrived(one, seq, src_ticket=str(seq), **long) for one in ones])
     execute_due()
     _copied()
     with recorded() as recorder:
-        events = [arrived(one, EVENTS + 1, src_ticket="new", expiry={"mode": "duration", "s": 5}) for one in ones]
+        long["expiry"] = {"mode": "duration", "s": 5}
+        events = [arrived(one, EVENTS + 1, src_ticket="new", **long) for one in ones]
         log = EventLog()
         log.append(events)
         log.append(events)
         execute_due()
         market.tick("1.09000", at_ms=market.now_ms + 10_000)
         settle_due()
+        settled = [order.id for order in Order.objects.exclude(state="open")]
+        assert len(settled) == INSTALLATIONS
         with transaction.atomic():
-            results_apply([order.id for order in Order.objects.exclude(state="open")])
+            results_apply(settled)
         link_id, kid = ones[0].link.pk, ones[0].key.kid
         frames_after(link_id=link_id, after=1)
         frames_after_each({one.link.pk: 1 for one in ones})
