@@ -17,7 +17,7 @@ from kernel import db
 from tests.books import tables_empty
 from tests.ea.bridge import execute_due, installation
 from tests.ea.events import arrived
-from tests.market import market_open, settle_due
+from tests.market import db_now_ms, market_open, settle_due
 from tests.plans.filled import Recorder, copies, recorded
 from tests.plans.plans import LARGE, Hot, index_drop, plan_of
 from trading.models import Order
@@ -59,8 +59,10 @@ HOT = [
 def bridge(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Recorder]:
     """What the bridge executed last, on a log of some size."""
     with django_db_blocker.unblock():
-        yield _filled()
-        tables_empty()
+        try:
+            yield _filled()
+        finally:
+            tables_empty()
 
 
 def _filled() -> Recorder:
@@ -78,7 +80,8 @@ def _filled() -> Recorder:
         log.append(events)
         log.append(events)
         execute_due()
-        market.tick("1.09000", at_ms=market.now_ms + 10_000)
+        for ahead_ms in (6_000, 12_000):
+            market.tick("1.09000", at_ms=db_now_ms() + ahead_ms)
         settle_due()
         settled = [order.id for order in Order.objects.exclude(state="open")]
         assert len(settled) == INSTALLATIONS
