@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import structlog
 from django.db import DatabaseError, InterfaceError
 
-from kernel.db import rows as notice_rows
+from kernel import db
 from kernel.metrics import count
 
 log = structlog.get_logger(__name__)
@@ -31,7 +31,7 @@ def notice_send(channel: str, links: Iterable[int]) -> None:
     told = sorted(set(links))
     parts = [told[begin : begin + _LINKS_MAX] for begin in range(0, len(told), _LINKS_MAX)]
     try:
-        notice_rows(_NOTIFY, {"channel": channel, "payloads": [",".join(map(str, part)) for part in parts]})
+        db.rows(_NOTIFY, {"channel": channel, "payloads": [",".join(map(str, part)) for part in parts]})
     except (DatabaseError, InterfaceError) as error:
         count("ea_notices_failed", channel=channel)
         log.warning("ea_notice_failed", channel=channel, error=str(error))
