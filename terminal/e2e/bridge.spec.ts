@@ -1,6 +1,7 @@
 import { Expert } from "./expert";
 import { expect, test } from "./fixtures";
 import { sessionOf } from "./people";
+import { PASSWORD } from "./platform";
 
 test.use({ trader: "bridge" });
 
@@ -50,17 +51,14 @@ test("an owner pairs a terminal, sees its signal become an order and where its t
   await page.getByRole("link", { name: new RegExp(`^Open ${ACCOUNT}`) }).click();
   await page.getByRole("button", { name: `Revoke ${expert.kid}` }).click();
   await dialog.getByRole("button", { name: "Revoke" }).click();
-  await expect(page.getByText("Key revoked")).toBeVisible();
+  await expect(page.getByText("Key revoked", { exact: true })).toBeVisible();
   await expect.poll(async () => (await expert.send()).code, { timeout: 5_000 }).toBe("key_revoked");
   await expect(page.getByRole("cell").filter({ hasText: "Revoked" })).toBeVisible();
   await expert.end();
 });
 
 test("an owner names a symbol that no rule knows, and the next signal with it passes", async ({ page }) => {
-  const session = await sessionOf("bridge");
-  const { id } = await session.post<{ id: number }>("/api/v1/ea/installations", { account: "60077002", server: SERVER, ledger: "demo" });
-  const { code } = await session.post<{ code: string }>(`/api/v1/ea/installations/${String(id)}/pairing`, { ledgers: ["demo"], networks: [] });
-  const expert = await Expert.paired(code, "60077002", SERVER);
+  const { expert } = await Expert.of(await sessionOf("bridge"), "60077002", SERVER);
   await expert.send({ symbol: "GOLD.spot9" });
   await page.goto("/developer/bridge/symbols");
   await page.getByRole("button", { name: "Name GOLD.spot9" }).click();
@@ -74,4 +72,60 @@ test("an owner names a symbol that no rule knows, and the next signal with it pa
   await expect(rows.filter({ hasText: /Accepted|Open/ })).toHaveCount(1);
   await expect(rows.filter({ hasText: "Denied" })).toHaveCount(1);
   await expert.end();
+});
+
+test("what an owner sets for an installation binds from the next signal on", async ({ page }) => {
+  const session = await sessionOf("bridge");
+  const { expert, id } = await Expert.of(session, "60077003", SERVER);
+  const newest = async (): Promise<string | null | undefined> => (await session.get<{ data: { code: string | null }[] }>(`/api/v1/ea/signals?installation=${id}&limit=1`)).data[0]?.code;
+  /** What was set holds within a second or so: signals are sent until one is denied for it. */
+  const denied = (code: string): Promise<void> => expect(async () => {
+    expect((await expert.send()).type).toBe("ack");
+    await expect.poll(newest, { timeout: 3_000 }).toBe(code);
+  }).toPass({ timeout: 20_000 });
+  const set = async (state: string, reason: string): Promise<void> => {
+    await page.getByRole("radio", { name: state }).click();
+    await page.getByLabel("Reason").fill(reason);
+    await page.getByRole("button", { name: "Set state" }).click();
+    await expect(page.getByRole("heading", { level: 2 }).first()).toContainText(state);
+  };
+
+  await page.goto(`/developer/bridge/installations/${id}`);
+  await set("Halted", "Holiday");
+  await expect(page.getByRole("listitem").filter({ hasText: "This installation" })).toContainText("Holiday");
+  await denied("risk.halted");
+  await set("Active", "Back");
+
+  await page.getByRole("button", { name: "Change limits" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Largest stake, Refuse").fill("2");
+  await dialog.getByRole("button", { name: "Save limits" }).click();
+  await expect(dialog).toHaveCount(0);
+  await expect(page.getByRole("row").filter({ hasText: "Largest stake" })).toContainText("2");
+  await denied("risk.stake_max");
+
+  await page.getByRole("button", { name: "Set parameters" }).click();
+  await dialog.getByLabel("Strategy").fill("breakout");
+  await dialog.getByLabel("Name 1").fill("lookback");
+  await dialog.getByLabel("Value 1").fill("14");
+  await dialog.getByRole("button", { name: "Send to the expert" }).click();
+  await expect(page.getByRole("listitem").filter({ hasText: "breakout" })).toContainText("Revision 1");
+  await page.getByRole("button", { name: "Pause", exact: true }).click();
+  await expect(page.getByText(/^Pause: sent as number \d+$/).last()).toBeVisible();
+  await expert.end();
+});
+
+test("a key for real money wants a fresh proof of who asks", async ({ page }) => {
+  await page.goto("/developer/bridge");
+  await page.getByRole("button", { name: "Connect a terminal" }).first().click();
+  const dialog = page.getByRole("dialog", { name: "Connect a terminal" });
+  await dialog.getByLabel("Account", { exact: true }).fill("60077004");
+  await dialog.getByLabel("Trade server").fill(SERVER);
+  await dialog.getByRole("radio", { name: "Real" }).click();
+  await expect(dialog.getByText("will use real money")).toBeVisible();
+  await dialog.getByRole("button", { name: "Get a pairing code" }).click();
+  const proof = page.getByRole("dialog", { name: "Confirm that it is you" });
+  await proof.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await proof.getByRole("button", { name: "Confirm" }).click();
+  await expect(page.getByTestId("pairing-code")).toHaveText(/^[0-9A-Z]{4}(-[0-9A-Z]{4}){2}$/);
 });

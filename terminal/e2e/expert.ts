@@ -39,6 +39,13 @@ export class Expert {
     return new Expert(api, kid, secret, account, server);
   }
 
+  /** Register an account of a person and pair an expert with it. */
+  static async of(session: Session, account: string, server: string): Promise<{ expert: Expert; id: string }> {
+    const { id } = await session.post<{ id: number }>("/api/v1/ea/installations", { account, server, ledger: "demo" });
+    const { code } = await session.post<{ code: string }>(`/api/v1/ea/installations/${String(id)}/pairing`, { ledgers: ["demo"], networks: [] });
+    return { expert: await Expert.paired(code, account, server), id: String(id) };
+  }
+
   private payload(members: object): string {
     this.seq += 1;
     const now = Date.now();
@@ -69,10 +76,7 @@ export class Expert {
 
 /** Connect an expert to a person's bridge and let it work for a while: what pictures and checks of the pages show. */
 export async function workedBridge(session: Session): Promise<{ installation: string; signal: string }> {
-  const [account, server] = ["50012345", "Broker-Demo"];
-  const { id } = await session.post<{ id: number }>("/api/v1/ea/installations", { account, server, ledger: "demo" });
-  const { code } = await session.post<{ code: string }>(`/api/v1/ea/installations/${String(id)}/pairing`, { ledgers: ["demo"], networks: [] });
-  const expert = await Expert.paired(code, account, server);
+  const { expert, id } = await Expert.of(session, "50012345", "Broker-Demo");
   let signal = "";
   for (const [at, symbol] of ["EURUSD", "GBPUSD.m", "EURUSD", "XAUUSD", "GOLD.x", "EURUSD"].entries()) {
     const reply = await expert.send({ symbol, direction: at % 2 === 0 ? "call" : "put", strategy: symbol === "XAUUSD" ? "news" : "breakout" }, at === 2 ? 2 : 1);
@@ -81,5 +85,5 @@ export async function workedBridge(session: Session): Promise<{ installation: st
   }
   await expect.poll(async () => (await session.get<{ data: { state: string }[] }>("/api/v1/ea/signals")).data.filter((each) => each.state === "received").length, { timeout: 20_000 }).toBe(0);
   await expert.end();
-  return { installation: String(id), signal };
+  return { installation: id, signal };
 }

@@ -42,12 +42,12 @@ export async function firstOrder(): Promise<void> {
 
 /** Let an expert of this person work, so that the pages of the bridge have something to show. */
 export async function firstSignals(): Promise<void> {
-  writeFileSync(`${STATE}/bridge.json`, JSON.stringify(await workedBridge(await sessionOf("screens"))));
+  writeFileSync(`${STATE}/bridge-ids.json`, JSON.stringify(await workedBridge(await sessionOf("screens"))));
 }
 
 /** The installation and the signal that the pages of the bridge are shown with. */
 export function bridgeIds(): Record<string, string> {
-  return JSON.parse(readFileSync(`${STATE}/bridge.json`, "utf8")) as Record<string, string>;
+  return JSON.parse(readFileSync(`${STATE}/bridge-ids.json`, "utf8")) as Record<string, string>;
 }
 
 /** The id of that order, when it is settled. */

@@ -134,7 +134,7 @@ class TestApi:
         capped = self.api(secret, ours)
         assert capped("POST", {}).json()["code"] == "auth.capped"
         free = self.api(token_of(user_id, *scopes), ours)
-        assert free("POST", {"ledgers": ["real"]}).json()["code"] == "auth.reauthentication"
+        assert free("POST", {"ledgers": ["real"]}).json()["code"] == "auth.session_required"
 
     def test_real_money_needs_a_fresh_log_in(self, ours: Hooked) -> None:
         """S-23: a session that was left open is not enough."""

@@ -378,7 +378,7 @@ class TestCommand:
 
     def test_a_lost_secret_leaves_signatures_unchecked_and_says_so(self, past: History) -> None:
         """Another ``SECRET_KEY`` must not make a sound log look forged."""
-        unguarded("UPDATE ea_key SET secret = ''")
+        unguarded("UPDATE ea_key SET secret = 'unreadable'")
         assert log_check(Scope()).unsigned == len(past.ids)
         assert red() == set()
 

@@ -115,7 +115,7 @@ describe("connecting a terminal", () => {
     fill("server", "S");
     await submit();
     const { question, settle } = useReauthQuestion();
-    expect(question.value?.factors).toEqual(["password", "code"]);
+    expect(question.value?.factors).toEqual(["code"]);
     settle(true);
     await flushPromises();
     expect(begin).toHaveBeenCalledTimes(2);

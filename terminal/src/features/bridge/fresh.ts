@@ -1,18 +1,20 @@
 import { ApiProblem } from "@/api/problem";
-import { authenticatorsList, ReauthNeeded, type Factor } from "@/api/security";
+import { authenticatorsList, ReauthNeeded, type Authenticator, type Factor } from "@/api/security";
 import { confirmed } from "../security/reauth";
 
 /** What the server says when a log-in is too old for what is asked. */
 const STALE_LOG_IN = "auth.reauthentication";
 
-/** The ways in which this user can tell who they are. */
+/** The ways in which this user can tell who they are: a second factor where there is one, else the password. */
 async function factors(): Promise<Factor[]> {
-  const known = await authenticatorsList().catch(() => []);
-  return [
-    "password",
-    ...(known.some((each) => each.type === "totp") ? ["code" as const] : []),
-    ...(known.some((each) => each.type === "webauthn") ? ["passkey" as const] : []),
-  ];
+  let known: Authenticator[];
+  try {
+    known = await authenticatorsList();
+  } catch {
+    return ["password", "code", "passkey"];
+  }
+  const second = [...(known.some((each) => each.type !== "webauthn") ? ["code" as const] : []), ...(known.some((each) => each.type === "webauthn") ? ["passkey" as const] : [])];
+  return second.length > 0 ? second : ["password"];
 }
 
 /**
