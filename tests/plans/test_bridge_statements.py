@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -67,7 +68,7 @@ def bridge(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterato
 def _filled() -> Recorder:
     # However slow the machine is, nothing is stale.
     market_open(max_tick_age_ms=600_000)
-    long = {"valid_ms": 60_000}
+    long: dict[str, Any] = {"valid_ms": 60_000}
     ones = [installation() for _ in range(INSTALLATIONS)]
     for seq in range(1, EVENTS + 1):
         EventLog().append([arrived(one, seq, src_ticket=str(seq), **long) for one in ones])
