@@ -206,6 +206,9 @@ class AlertPageSerializer(serializers.Serializer[Any]):
 class _LinksView(BridgeView):
     """A view of several installations of the caller."""
 
+    # An installation is named in the query, or in the body.
+    problems = {"GET": (404,), "POST": (404,)}
+
     def links_asked(self) -> list[int]:
         """Return the installations that are asked for, all unless one is named.
 
