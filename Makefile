@@ -62,9 +62,9 @@ test-fast: setup
 # exec: so that they, too, can end what they have started when make is stopped.
 soak: setup
 	@exec $(BIN)/python -m bench.soak --minutes $(or $(MINUTES),10) --rate $(or $(RATE),50) $(if $(SEED),--seed $(SEED))
-	@$(BIN)/python -m bench.soak.bridge
 	@$(FAULTS)
-	@exec $(BIN)/python -m bench.simulator --seeds 1..1000
+	@$(BIN)/python -m bench.simulator --seeds 1..1000
+	@exec $(BIN)/python -m bench.soak.bridge $(if $(PER_S),--per-s $(PER_S))
 
 faults: setup
 	@exec $(FAULTS)

@@ -1,4 +1,4 @@
-"""``python -m bench.soak.bridge``: a thousand Expert Advisors send ten thousand signals a second to the real gateway.
+"""``python -m bench.soak.bridge``: a thousand Expert Advisors send five thousand signals a second to the real gateway.
 
 Most signals name a symbol that is halted for the bridge, so that they are logged, decided and told, and become no
 order; a few each second become demo orders. Exit code 0 when every signal was acknowledged once, is in the log once,
@@ -41,7 +41,7 @@ def options_parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.soak.bridge", description=__doc__)
     parser.add_argument("--connections", type=int, default=1_000, help="how many Expert Advisors [1000]")
     parser.add_argument("--sockets", type=int, default=100, help="how many of them over WebSocket [100]")
-    parser.add_argument("--per-s", type=int, default=10_000, help="signals a second in all [10000]")
+    parser.add_argument("--per-s", type=int, default=5_000, help="signals a second in all [5,000]")
     parser.add_argument("--orders-per-s", type=int, default=20, help="how many of these become orders [20]")
     parser.add_argument("--seconds", type=int, default=60, help="how long [60]")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
