@@ -13,8 +13,8 @@ cores with the platform, its database and the source of prices, so absolute figu
 each other are comparable.
 
 `{symbol}` is open on the trade page; {symbols} symbols at {asked} ticks a second come from a local source by parser,
-gateway and socket. *Without ticks* is the same page in turns with it, {rounds} turns of {seconds} s each: its socket's
-messages are dropped.
+gateway and socket. *Without ticks* is the same page in turns with it, {rounds} turns of {seconds} s each: ticks that
+come by its socket are dropped.
 """
 
 EXPLAINED = """
@@ -63,7 +63,7 @@ def _delays(found: Mapping[str, Any]) -> str:
         of = found[speed]
         for what, spread, budget in (
             ("tick to paint", of["tickToPaint"], "100 ms"),
-            ("acceptance to row", of["acceptance"]["toRow"], "-"),
+            ("acceptance to row", of["acceptance"]["toRow"], "100 ms"),
             ("press to answer", of["acceptance"]["toAnswer"], "300 ms"),
         ):
             lines.append(_row([name, what, *(f"{spread[share]:.1f} ms" for share in ("p50", "p95", "p99")), budget]))

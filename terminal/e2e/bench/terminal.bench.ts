@@ -28,20 +28,25 @@ interface Turn {
 }
 
 type Found = Record<string, unknown>;
-type Held = Window & { held?: { quotes: WebSocket | null }; kept?: ((event: MessageEvent) => void) | null; ticksSeen?: number };
+type Handler = (event: MessageEvent) => void;
+type Held = Window & { held?: { quotes: (WebSocket & { heard?: Handler }) | null }; hearing?: boolean; ticksSeen?: number };
 
-/** Let the page hear its quotes or not: the same page, the same socket, with and without ticks. */
+/** Let the page hear its ticks or not: the same page, the same socket, with and without; all else goes on, so that it keeps its link. */
 function hear(page: Page, on: boolean): Promise<void> {
   return page.evaluate((wanted) => {
     const it = window as Held;
     const socket = it.held?.quotes;
     if (!socket) throw new Error("the page has no quote socket");
-    it.kept ??= socket.onmessage as ((event: MessageEvent) => void) | null;
-    const count = (event: MessageEvent): void => {
-      it.ticksSeen = (it.ticksSeen ?? 0) + (String(event.data).match(/"seq"/g)?.length ?? 0);
-      it.kept?.(event);
+    it.hearing = wanted;
+    // A link that was made anew has a handler of its own.
+    if (socket.heard) return;
+    const own = socket.onmessage as Handler | null;
+    socket.heard = (event) => {
+      const ticks = String(event.data).match(/"seq"/g)?.length ?? 0;
+      if (it.hearing) it.ticksSeen = (it.ticksSeen ?? 0) + ticks;
+      if (it.hearing || ticks === 0) own?.call(socket, event);
     };
-    socket.onmessage = wanted ? count : null;
+    socket.onmessage = socket.heard;
   }, on);
 }
 
