@@ -19,6 +19,8 @@ Frame = dict[str, Any]
 ANSWER_LIMIT_S = 60.0
 # So many open their first link at a time: the storm is to come afterwards.
 GREETING_AT_ONCE = 50
+# How long a terminal waits before it sends again what it has no answer to.
+AGAIN_S = 1.0
 
 
 class Link:
@@ -83,7 +85,11 @@ async def storm(*, port: int, spools: Sequence[Spool], logged: Callable[[], bool
         async with asyncio.timeout(ANSWER_LIMIT_S):
             held += await _first_links(port, spools)
             while not await asyncio.to_thread(_asked, logged):
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(AGAIN_S)
+                # Where the log's session ended unseen, its first signals are refused for now, and come again.
+                for link, spool in zip(held, spools, strict=True):
+                    for payload in spool.waiting.values():
+                        link.send(payload)
             for link in held[::2]:
                 link.cut()
             begun_s = time.monotonic()
