@@ -9,17 +9,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import errors
-from accounts.api import CallerView, StrictSerializer
+from accounts.api import StrictSerializer
 from accounts.domain import LEDGERS, network_parsed
-from accounts.factors import fresh_factor_require
 from ea.hooks import NETWORKS_MAX, HookRow, hook_create, hook_revoke, hooks_of
-from ea.models import Link
+from ea.installations_api import BridgeView
 from kernel.clock import optional_rfc3339, rfc3339, wall_ms
 from kernel.errors import Problem, not_found
 from kernel.http.pages import known_query
-
-_ID_MAX = 2**63 - 1
 
 
 class HookSerializer(serializers.Serializer[Any]):
@@ -71,7 +67,7 @@ class HookRequestSerializer(StrictSerializer):
         return networks
 
 
-class HooksView(CallerView):
+class HooksView(BridgeView):
     """The hooks of an installation of the caller."""
 
     scopes = {"POST": "tokens"}
@@ -80,17 +76,18 @@ class HooksView(CallerView):
     def get(self, request: Request, link_id: int) -> Response:
         """List the hooks, newest first."""
         known_query(request.query_params)
-        link = _own_link(self, link_id)
+        link = self.link_of(link_id)
         return Response({"items": [_document(row) for row in hooks_of(link.pk)]})
 
     @extend_schema(operation_id="ea_hooks_create", request=HookRequestSerializer, responses={201: NewHookSerializer})
     def post(self, request: Request, link_id: int) -> Response:
         """Create a hook; its address and its secret are in this answer and nowhere else."""
-        link = _own_link(self, link_id)
+        link = self.link_of(link_id)
         asked = HookRequestSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         terms = asked.validated_data
-        self._no_more_than_own(request, terms["ledgers"])
+        self.caller.require_scope("trade")
+        self.no_more_than_own(terms["ledgers"])
         try:
             hook, token, secret = hook_create(link_id=link.pk, now_ms=wall_ms(), **terms)
         except ValueError as error:
@@ -99,18 +96,8 @@ class HooksView(CallerView):
         url = request.build_absolute_uri(f"/ea/v1/hook/{token}")
         return Response(_document(row) | {"url": url, "secret": secret}, status=201)
 
-    def _no_more_than_own(self, request: Request, ledgers: list[str]) -> None:
-        """Refuse a hook that could do more than the caller who asks for it."""
-        self.caller.require_scope("trade")
-        if self.caller.ledgers is not None and not self.caller.ledgers.issuperset(ledgers):
-            raise errors.ledger_forbidden()
-        if self.caller.capped:
-            raise errors.token_capped()
-        if "real" in ledgers:
-            fresh_factor_require(request._request, self.caller)
 
-
-class HookView(CallerView):
+class HookView(BridgeView):
     """One hook of an installation of the caller."""
 
     scopes = {"DELETE": "tokens"}
@@ -118,21 +105,10 @@ class HookView(CallerView):
     @extend_schema(operation_id="ea_hooks_revoke", responses={204: None})
     def delete(self, request: Request, link_id: int, hook_id: str) -> Response:
         """Revoke a hook for ever, at once; revoking it again changes nothing."""
-        link = _own_link(self, link_id)
+        link = self.link_of(link_id)
         if not hook_revoke(link_id=link.pk, kid=hook_id, now_ms=wall_ms()):
             raise not_found()
         return Response(status=204)
-
-
-def _own_link(view: CallerView, link_id: int) -> Link:
-    """Return an installation of the caller.
-
-    :raises Problem: ``not_found`` for what is somebody else's, too
-    """
-    link = Link.objects.filter(pk=link_id, user_id=view.caller.user_id).first() if link_id <= _ID_MAX else None
-    if link is None:
-        raise not_found()
-    return link
 
 
 def _document(row: HookRow) -> dict[str, Any]:

@@ -13,15 +13,15 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api import CallerView
 from accounts.domain import ledger_of
 from ea import risk_services
 from ea.domain import TradingState, strictness
+from ea.installations_api import BridgeView
 from ea.models import Link, RiskLimits, RiskStop, TradingSwitch
 from ea.risk_limits import STOPS, Bounds, Limits, LimitsInvalid, limits_parsed
 from ea.risk_services import REASON_LENGTH_MAX, limits_newest, stops_of
 from kernel.clock import optional_rfc3339, rfc3339
-from kernel.errors import field_invalid, not_found, request_invalid
+from kernel.errors import field_invalid, request_invalid
 from kernel.http.pages import Cursor, known_query, page_ask, page_document
 from kernel.http.schema import PAGE
 from kernel.jobs import database_now_ms
@@ -132,21 +132,7 @@ class StopResetSerializer(serializers.Serializer[Any]):
     wallet_id = serializers.UUIDField(required=False)
 
 
-class InstallationView(CallerView):
-    """What views of an own installation share."""
-
-    def link_of(self, link_id: int) -> Link:
-        """Return an installation of the caller whose ledger it may see.
-
-        :raises Problem: ``not_found``
-        """
-        link = Link.objects.filter(pk=link_id, user_id=self.caller.user_id).first()
-        if link is None or not self.caller.may_see(link.ledger):
-            raise not_found()
-        return link
-
-
-class StateView(InstallationView):
+class StateView(BridgeView):
     """The owner's own switch."""
 
     scopes = {"PUT": "trade"}
@@ -185,7 +171,7 @@ class StateView(InstallationView):
         return Response(_state_document(switch))
 
 
-class StatesView(InstallationView):
+class StatesView(BridgeView):
     """All states that hold for an installation."""
 
     @extend_schema(operation_id="ea_states", responses=StatesSerializer)
@@ -197,7 +183,7 @@ class StatesView(InstallationView):
         return Response({"items": [_placed_document(switch) for switch in found]})
 
 
-class RiskLimitsView(InstallationView):
+class RiskLimitsView(BridgeView):
     """The limits of an installation, a version at a time."""
 
     scopes = {"PUT": "trade"}
@@ -230,7 +216,7 @@ class RiskLimitsView(InstallationView):
         return limits_document(link, may_see=self.caller.may_see)
 
 
-class StopResetView(InstallationView):
+class StopResetView(BridgeView):
     """The end of a stop."""
 
     scopes = {"POST": "trade"}

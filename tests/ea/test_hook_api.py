@@ -124,12 +124,19 @@ class TestApi:
         assert owner("DELETE", below="/%00").status_code == 404
         assert hook_found(other.token) is not None
 
+    def test_a_token_of_other_ledgers_does_not_see_them(self, ours: Hooked) -> None:
+        """S-23: what an installation is to a token that is bound to ledgers, its hooks are, too."""
+        bound = self.api(token_of(ours.one.trader.user.pk, *ALL, ledgers=["tournament"]), ours)
+        assert bound("GET").status_code == 404
+        assert bound("DELETE", below=f"/{ours.hook.pk}").status_code == 404
+        assert hook_found(ours.token) is not None
+
     def test_no_more_than_the_caller_may(self, ours: Hooked) -> None:
         """S-23: a token cannot make an address that does what it may not, nor one for real money."""
         user_id = ours.one.trader.user.pk
         scopes = ("trade", "tokens")
-        bound = self.api(token_of(user_id, *scopes, ledgers=["tournament"]), ours)
-        assert bound("POST", {}).json()["code"] == "auth.ledger"
+        bound = self.api(token_of(user_id, *scopes, ledgers=["demo"]), ours)
+        assert bound("POST", {"ledgers": ["tournament"]}).json()["code"] == "auth.ledger"
         _, secret = token_create(user_id=user_id, scopes=scopes, stake_day_cap=100, now_ms=db_now_ms())
         capped = self.api(secret, ours)
         assert capped("POST", {}).json()["code"] == "auth.capped"

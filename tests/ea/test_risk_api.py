@@ -225,6 +225,7 @@ class TestAccess:
         settled(market, won=False)
         assert sent(one, 2) == "risk.drawdown"
         db.run("UPDATE ea_link SET ledger = 'real'")
+        db.run("UPDATE ea_key SET ledgers = '{real}'")
         of_real = one.trader.http(ledgers=("real",))
         assert asked(of_real, "GET", one, "limits")[1]["state_of_stops"] == []
         assert len(asked(one.trader.http(), "GET", one, "limits")[1]["state_of_stops"]) == 1
