@@ -83,3 +83,18 @@ def pairing_account() -> Problem:
         title="This pairing code is for another account or server.",
         detail="Log the terminal in to the account that the code was made for.",
     )
+
+
+def limits_changed(version: int) -> Problem:
+    """Return the refusal of a change that was made from an older version."""
+    return Problem(
+        "limits.changed",
+        status=409,
+        title="The limits were changed meanwhile.",
+        detail=f"Read version {version} and make the change again.",
+    )
+
+
+def not_stopped(stop: str) -> Problem:
+    """Return the refusal to reset a stop that does not hold."""
+    return Problem("limits.not_stopped", status=409, title=f"The stop {stop} does not hold this installation.")

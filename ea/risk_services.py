@@ -13,7 +13,7 @@ import msgspec
 import structlog
 from django.db import transaction
 
-from ea import risk_errors, statements
+from ea import errors, statements
 from ea.domain import TradingState
 from ea.models import Link, RiskLimits, RiskStop, TradingSwitch
 from ea.risk import Asked
@@ -22,6 +22,7 @@ from ea.risk_rules import Trip
 from ea.services import alert_add
 from ea.tallies import reset_mark
 from kernel import db
+from kernel.errors import not_found
 from kernel.metrics import count
 from kernel.money import CURRENCY_SCALES, format_scaled
 from quotes.errors import symbol_unknown
@@ -102,7 +103,7 @@ def _limits_written(
     versions = RiskLimits.objects.filter(link=None) if link_id is None else RiskLimits.objects.filter(link_id=link_id)
     newest = versions.order_by("-version").first()
     if version != (newest.version if newest else 0):
-        raise risk_errors.limits_changed(newest.version if newest else 0)
+        raise errors.limits_changed(newest.version if newest else 0)
     count("ea_limits_set")
     return RiskLimits.objects.create(
         link_id=link_id, version=version + 1, document=msgspec.to_builtins(limits), actor_id=actor_id, at_ms=now_ms
@@ -153,7 +154,7 @@ def stop_reset(
     held = [one for one in stops_of(link_id) if one.stop == stop and one.act == "tripped"]
     wanted = [one.wallet_id for one in held if wallet_id in (None, one.wallet_id)]
     if not wanted:
-        raise risk_errors.not_stopped(stop)
+        raise errors.not_stopped(stop)
     count("ea_stops_reset", len(wanted), stop=stop)
     return [
         RiskStop.objects.create(
@@ -183,4 +184,4 @@ def limits_newest(link_id: int) -> RiskLimits | None:
 
 def _owned(user_id: UUID, link_id: int) -> None:
     if not Link.objects.filter(pk=link_id, user_id=user_id).exists():
-        raise risk_errors.not_found()
+        raise not_found()
