@@ -4,29 +4,19 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
-from unfold.forms import BaseDialogForm
-from unfold.widgets import UnfoldAdminTextareaWidget
 
 from accounts.admin import ReadOnlyAdmin
+from ea.dialogs import ReasonForm, back_to
 from ea.hooks import hook_revoke
 from ea.models import Hook
 from ea.services import alert_add
 from kernel.clock import optional_rfc3339, rfc3339, wall_ms
-
-
-class RevokeForm(BaseDialogForm):  # type: ignore[misc]
-    """Ask an operator why."""
-
-    reason = forms.CharField(
-        max_length=200, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}), help_text="The owner reads it."
-    )
 
 
 @admin.register(Hook)
@@ -50,8 +40,10 @@ class HookAdmin(ReadOnlyAdmin):
 
     def has_revoke_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Whether the operator may end it, once."""
-        if object_id is not None and not Hook.objects.filter(pk=object_id, key__revoked_at_ms__isnull=True).exists():
-            return False
+        if object_id is not None:
+            living = Hook.objects.filter(pk=unquote(object_id), key__revoked_at_ms__isnull=True)
+            if not living.exists():
+                return False
         user: Any = request.user
         return bool(user.has_perm("ea.revoke_hook"))
 
@@ -104,16 +96,16 @@ class HookAdmin(ReadOnlyAdmin):
         dialog={
             "title": "Revoke this hook?",
             "description": "Its address is unknown at once and for ever. What it has logged goes on.",
-            "form_class": RevokeForm,
+            "form_class": ReasonForm,
             "form_submit_text": "Revoke",
         },
     )
-    def revoke(self, request: HttpRequest, form: RevokeForm, object_id: str) -> HttpResponse:
+    def revoke(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         """End the hook and tell its owner why."""
-        hook = Hook.objects.select_related("key").get(pk=object_id)
+        hook = Hook.objects.select_related("key").get(pk=unquote(object_id))
         reason, now_ms = form.cleaned_data["reason"], wall_ms()
         hook_revoke(link_id=hook.key.link_id, kid=hook.pk, now_ms=now_ms)
         alert_add(kind="revoked", link_id=hook.key.link_id, kid=hook.pk, detail=reason, now_ms=now_ms)
         self.log_change(request, hook, f"Revoked: {reason}")
         messages.success(request, f"{hook} is revoked.")
-        return HttpResponseRedirect(reverse("admin:ea_hook_change", args=[hook.pk]))
+        return back_to(request, "ea_hook", hook)

@@ -4,28 +4,17 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django import forms
 from django.contrib import admin, messages
-from django.db.models import Model
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.contrib.admin.utils import unquote
+from django.http import HttpRequest, HttpResponse
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
-from unfold.forms import BaseDialogForm
-from unfold.widgets import UnfoldAdminTextareaWidget
 
 from accounts.admin import ReadOnlyAdmin
 from ea import selectors, services
+from ea.dialogs import ReasonForm, back_to
 from ea.models import Alert, Key, Link
 from kernel.clock import optional_rfc3339, rfc3339, wall_ms
-
-
-class ReasonForm(BaseDialogForm):  # type: ignore[misc]
-    """Ask an operator why."""
-
-    reason = forms.CharField(
-        max_length=200, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}), help_text="The owner reads it."
-    )
 
 
 @admin.register(Link)
@@ -54,24 +43,24 @@ class LinkAdmin(ReadOnlyAdmin):
         icon="key_off",
         variant=ActionVariant.DANGER,
         dialog={
-            "title": "Revoke all keys of this installation?",
-            "description": "Its connections close within a second. Open orders settle as always.",
+            "title": "Revoke all keys and hooks of this installation?",
+            "description": "Its connections close within a second, its hooks at once. Open orders settle as always.",
             "form_class": ReasonForm,
             "form_submit_text": "Revoke",
         },
     )
     def revoke_keys(self, request: HttpRequest, form: ReasonForm, object_id: int) -> HttpResponse:
-        """End all keys of the installation."""
+        """End all keys of the installation, those of its hooks included."""
         link, now_ms = Link.objects.get(pk=object_id), wall_ms()
         reason = form.cleaned_data["reason"]
         ended = [
-            key.kid
-            for key in selectors.keys_in_force(link.pk, now_ms)
-            if services.key_revoke_for_cause(kid=key.kid, reason=reason, now_ms=now_ms)
+            kid
+            for kid in Key.objects.filter(link=link, revoked_at_ms__isnull=True).values_list("kid", flat=True)
+            if services.key_revoke_for_cause(kid=kid, reason=reason, now_ms=now_ms)
         ]
-        self.log_change(request, link, f"Revoked {', '.join(ended) or 'no key'}: {reason}")
-        messages.success(request, f"{len(ended)} keys are revoked.")
-        return _back(request, "ea_link", link)
+        self.log_change(request, link, f"Revoked {', '.join(ended) or 'nothing'}: {reason}")
+        messages.success(request, f"Revoked: {', '.join(ended) or 'nothing was in force'}.")
+        return back_to(request, "ea_link", link)
 
     @admin.display(description="Keys in force")
     def shown_keys(self, link: Link) -> str:
@@ -125,14 +114,14 @@ class KeyAdmin(ReadOnlyAdmin):
     )
     def revoke(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         """End the key."""
-        key = Key.objects.get(pk=object_id)
+        key = Key.objects.get(pk=unquote(object_id))
         reason = form.cleaned_data["reason"]
         if services.key_revoke_for_cause(kid=key.kid, reason=reason, now_ms=wall_ms()):
             self.log_change(request, key, f"Revoked: {reason}")
             messages.success(request, f"{key.kid} is revoked.")
         else:
             messages.info(request, f"{key.kid} was revoked already.")
-        return _back(request, "ea_key", key)
+        return back_to(request, "ea_key", key)
 
     @display(description="State", label={"in force": "success", "revoked": "danger", "run out": "warning"})  # type: ignore[untyped-decorator]
     def shown_state(self, key: Key) -> str:
@@ -172,11 +161,3 @@ class AlertAdmin(ReadOnlyAdmin):
     def shown_at(self, alert: Alert) -> str:
         """Return the instant."""
         return rfc3339(alert.at_ms)
-
-
-def _back(request: HttpRequest, page: str, row: Model) -> HttpResponse:
-    address = reverse(f"admin:{page}_change", args=[row.pk])
-    # The dialog sends its form in the background: the page itself has to be told where to go.
-    if "HX-Request" in request.headers:
-        return HttpResponse(headers={"HX-Redirect": address})
-    return HttpResponseRedirect(address)

@@ -54,9 +54,9 @@ def test_what_may_not_happen_is_said(changed: dict[str, Any], said: str) -> None
     assert f"FAILED {problem}" in report_text(HOLDS | changed | {"problems": [problem]})
 
 
-def test_the_usual_size_is_ten_thousand_signals_a_second_of_a_thousand_connections() -> None:
+def test_the_usual_size_is_five_thousand_signals_a_second_of_a_thousand_connections() -> None:
     asked = options_parsed([])
-    assert (asked.connections, asked.per_s, asked.seconds, asked.orders_per_s) == (1_000, 10_000, 60, 20)
+    assert (asked.connections, asked.per_s, asked.seconds, asked.orders_per_s) == (1_000, 5_000, 60, 20)
 
 
 @pytest.mark.parametrize("wrong", [["--connections", "1001"], ["--sockets", "1001"], ["--orders-per-s", "0"]])

@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.admin.utils import quote
 from django.contrib.auth.models import Permission
 from django.test import Client
+from django.urls import reverse
 
 from accounts.models import User
+from ea.hooks import hook_create
 from ea.keys import keys_read
 from ea.log import EventLog
 from ea.models import Alert, Key, SymbolAlias, UnknownSymbol
+from kernel.clock import wall_ms
 from kernel.http import rates
 from quotes.services import NewSymbol, symbol_add
 from tests.accounts.people import PASSWORD, person
@@ -66,7 +70,7 @@ def test_lists_and_rows_open(operator: Client, one: Installation) -> None:
         assert listed.status_code == 200, name
         rows = listed.context["cl"].result_list
         assert rows, name
-        page = operator.get(f"/admin/ea/{name}/{rows[0].pk}/change/")
+        page = operator.get(reverse(f"admin:ea_{name}_change", args=[quote(rows[0].pk)]))
         assert page.status_code == 200, name
         for answer in (listed, page):
             assert cipher not in answer.content.decode()
@@ -96,12 +100,25 @@ def test_a_key_is_revoked_with_a_reason_that_its_owner_hears(operator: Client, o
     assert b"leaked" in operator.get(f"/admin/ea/key/{one.key.kid}/history/").content
 
 
+def test_a_key_opened_from_the_list_can_be_revoked(operator: Client, one: Installation) -> None:
+    """D: links of the admin spell out the underscore of a key's id, which the button has to understand."""
+    link = reverse("admin:ea_key_change", args=[quote(one.key.kid)])
+    assert link in operator.get("/admin/ea/key/").content.decode()
+    button = reverse("admin:ea_key_revoke", args=[quote(one.key.kid)])
+    assert button in operator.get(link).content.decode()
+    assert operator.post(button, {"_form_submitted": "True", "reason": "leaked"}).status_code == 302
+    assert Key.objects.get(pk=one.key.kid).revoked_at_ms is not None
+
+
 def test_all_keys_of_an_installation_are_revoked(operator: Client, one: Installation) -> None:
+    """An installation that was taken over keeps no way in: hooks end with the keys."""
     with_key(one.trader, one.link)
+    hook, _, _ = hook_create(link_id=one.link.pk, name="alerts", now_ms=wall_ms())
     other = installation()
     page = f"/admin/ea/link/{one.link.pk}/revoke-keys/"
     assert operator.post(page, {"_form_submitted": "True", "reason": "stolen laptop"}).status_code == 302
     assert not Key.objects.filter(link=one.link, revoked_at_ms__isnull=True).exists()
+    assert Alert.objects.filter(kind="revoked", kid=hook.pk, detail="stolen laptop").exists()
     assert Key.objects.get(pk=other.key.kid).revoked_at_ms is None
 
 

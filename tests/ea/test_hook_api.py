@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from django.contrib.admin.utils import quote
 from django.test import Client, override_settings
 from django.urls import reverse
 
@@ -170,8 +171,9 @@ class TestAdmin:
         page = operator.get("/admin/ea/hook/?q=hook")
         assert page.status_code == 200
         assert ours.hook.pk in page.content.decode()
-        assert operator.get(reverse("admin:ea_hook_change", args=[ours.hook.pk])).status_code == 200
-        path = reverse("admin:ea_hook_revoke", args=[ours.hook.pk])
+        link, path = (reverse(f"admin:ea_hook_{name}", args=[quote(ours.hook.pk)]) for name in ("change", "revoke"))
+        assert link in page.content.decode()
+        assert path in operator.get(link).content.decode()
         operator.post(path, {"_form_submitted": "on", "reason": ""})
         assert hook_found(ours.token) is not None
         operator.post(path, {"_form_submitted": "on", "reason": "its address got about"})
