@@ -26,6 +26,9 @@ TERMINAL_SOURCES := $(shell find terminal -path terminal/node_modules -prune -o 
 NPM_QUIET := --no-audit --no-fund --no-update-notifier --loglevel=error
 TERMINAL_LOCK := terminal/package.json terminal/package-lock.json
 
+# One more than processors: many tests wait for processes of their own. What begins first is said in tests/conftest.py.
+WORKERS := -n 3 --dist loadgroup --no-loadscope-reorder
+
 # PAGE=docs/reliability.md writes its tables.
 FAULTS = $(BIN)/python -m bench.faults --minutes $(or $(MATRIX),0) $(if $(SEED),--seed $(SEED)) $(if $(PAGE),--page $(PAGE))
 
@@ -54,10 +57,10 @@ run: setup
 
 test: setup
 	cd terminal && npm test --silent
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest $(WORKERS)
 
 test-fast: setup
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not journey"
+	$(BIN)/python -m pytest $(WORKERS) -m "not slow and not journey"
 
 # exec: so that they, too, can end what they have started when make is stopped.
 soak: setup

@@ -6,7 +6,7 @@ last daily checkpoints, its *lately* form what is newer than the last run and me
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -96,7 +96,7 @@ def violations_count(
     since_ms: int | None = None,
     part: int | None = None,
     within_ms: int | None = None,
-    without: frozenset[str] = frozenset(),
+    without: Collection[str] = (),
 ) -> dict[str, int]:
     """Ask every check that has this form, the queries in one snapshot; return the violations by name.
 

@@ -17,6 +17,15 @@ hypothesis_settings.register_profile("fairstrike", deadline=None, print_blob=Tru
 hypothesis_settings.load_profile("fairstrike")
 
 
+# Each of them takes minutes on one worker: last, they would keep all others waiting.
+_FIRST = ("tests/journeys/", "tests/faults/", "tests/ea/mql/test_real_gateway.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_FIRST))
+
+
 @pytest.fixture(autouse=True)
 def _isolated() -> Iterator[None]:
     """Forget rate limits, and let sockets reach this machine only."""
