@@ -211,6 +211,8 @@ class InstallationsView(BridgeView):
     """The caller's installations."""
 
     scopes = {"POST": "tokens"}
+    # The wallet of a tournament that the body names.
+    problems = {"POST": (404,)}
 
     @extend_schema(operation_id="ea_installations", responses=InstallationPageSerializer, parameters=PAGE)
     def get(self, request: Request) -> Response:

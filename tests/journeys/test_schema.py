@@ -31,11 +31,14 @@ from schemathesis.specs.openapi.checks import (
 
 from accounts.services import token_create
 from config.wsgi import application
+from ea.log import EventLog
+from ea.naming import alias_add
 from quotes.admission import heartbeats_record
 from quotes.seals import seals_make
 from tests.ea.alerts import hooked
 from tests.ea.bridge import installation
-from tests.market import Market, Trader, db_now_ms, market_open, settle_due, trader_open
+from tests.ea.events import arrived, id_of
+from tests.market import Market, db_now_ms, market_open, settle_due, trader_open
 
 pytestmark = pytest.mark.django_db
 
@@ -55,31 +58,34 @@ schema.app = application
 
 @dataclass
 class World:
-    """What the requests may find."""
+    """What the requests may find.
 
-    trader: Trader
+    :ivar known: what stands for parameters in paths
+    :ivar good: bodies that are taken, by operation
+    """
+
     market: Market
     known: dict[str, str]
+    good: dict[str, dict[str, Any]]
     headers: dict[str, str]
     answered: set[int] = field(default_factory=set)
 
     def steer(self, case: Any) -> None:
-        """Let two of three requests name what exists and say one thing at a time: random ones seldom do."""
-        if crc32(repr((case.path_parameters, case.query, case.body)).encode()) % 3 == 0:
+        """Let two of three requests name what exists, and one of them say what is taken: random ones seldom do."""
+        number = crc32(repr((case.path_parameters, case.query, case.body)).encode()) % 3
+        if number == 0:
             return
         for name in case.path_parameters or {}:
             case.path_parameters[name] = self.known[name]
         if "symbol" in (case.query or {}):
             case.query["symbol"] = self.market.code
-        if isinstance(case.body, dict) and "client_order_id" in case.body:
-            case.body |= {"symbol": self.market.code, "ledger": "demo", "duration_s": 60}
-            for name in ("wallet_id", "expires_at", "max_price_drift", "expected_price"):
-                case.body.pop(name, None)
+        if number == 1:
+            case.body = self.good.get(case.operation.label, case.body)
 
 
 @pytest.fixture
 def world(settings: Any) -> Iterator[World]:
-    """A market with ticks, and a trader with orders in all states, wallets, tokens and events."""
+    """A market with ticks, and a trader with orders in all states, wallets, tokens, events and an installation."""
     settings.RATE_LIMITS = dict.fromkeys(settings.RATE_LIMITS, (1000000, 1, 1000000))
     market = market_open(max_tick_age_ms=60_000)
     trader = trader_open(real="1000.00")
@@ -91,10 +97,17 @@ def world(settings: Any) -> Iterator[World]:
     assert seals_make(now_ms=db_now_ms()) > 0
     spare, _ = token_create(user_id=trader.user.id, scopes=["read"], now_ms=db_now_ms())
     _, secret = token_create(user_id=trader.user.id, scopes=["read", "trade", "tokens", "withdraw"], now_ms=db_now_ms())
-    hook = hooked(installation(trader))
+    one = installation(trader)
+    signal = arrived(one, 1)
+    EventLog().append([signal])
+    alias = alias_add(link_id=one.link.pk, raw="FIRST", symbol=market.code)
     known = {
-        "link_id": str(hook.one.link.pk),
-        "hook_id": hook.hook.pk,
+        "link_id": str(one.link.pk),
+        "kid": one.key.kid,
+        "hook_id": hooked(one).hook.pk,
+        "event_id": str(id_of(signal)),
+        "alias_id": str(alias.pk),
+        "strategy": "breakout",
         "code": market.code,
         "order_id": str(settled.id),
         "wallet_id": str(trader.wallets["demo"]),
@@ -104,13 +117,28 @@ def world(settings: Any) -> Iterator[World]:
         "slug": "settlement_last_tick_1",
     }
     # As Django's own test client does: the end of a request must not end the transaction of the test.
-    for signal in (request_started, request_finished):
-        signal.disconnect(close_old_connections)
-    made = World(trader, market, known, {"Authorization": f"Bearer {secret}"})
+    for request in (request_started, request_finished):
+        request.disconnect(close_old_connections)
+    # The first market is ahead of the clock by now.
+    open_now = market_open("GBPUSD", max_tick_age_ms=60_000)
+    made = World(market, known, bodies(open_now, one.link.pk), {"Authorization": f"Bearer {secret}"})
     yield made
-    for signal in (request_started, request_finished):
-        signal.connect(close_old_connections)
+    for request in (request_started, request_finished):
+        request.connect(close_old_connections)
     assert any(200 <= status < 300 for status in made.answered), "none of the requests was a good one"
+
+
+def bodies(market: Market, link_id: int) -> dict[str, dict[str, Any]]:
+    """Return a body that is taken for each operation that random ones seldom satisfy."""
+    order = {"client_order_id": "good-1", "symbol": market.code, "direction": "up", "stake": "1.00", "ledger": "demo"}
+    of_link = "/api/v1/ea/installations/{link_id}"
+    return {
+        "POST /api/v1/orders": order | {"duration_s": 60},
+        "POST /api/v1/ea/installations": {"account": "7", "server": "Broker-Demo", "ledger": "demo"},
+        "POST /api/v1/ea/aliases": {"installation_id": link_id, "raw": "SECOND", "symbol": market.code},
+        f"PUT {of_link}/limits": {"version": 0, "hard": {"orders_per_minute": 5}},
+        f"PUT {of_link}/params/{{strategy}}": {"values": {"stake": "2.50", "expiry_s": 120}},
+    }
 
 
 def test_the_document_is_openapi_3_1() -> None:
