@@ -16,6 +16,8 @@ export interface Screen {
   /** What brings it up when the path alone does not: a dialog, a menu. */
   open?: (page: Page, size: Size) => Promise<void>;
   only?: Size;
+  /** It changes what other screens show. */
+  alone?: boolean;
   /** It shows parts that look like loading for ever. */
   samples?: boolean;
 }
@@ -59,8 +61,8 @@ export const SCREENS: readonly Screen[] = [
   { name: "sign-up", path: "/sign-up", who: "nobody", shown: heading(/./) },
   { name: "code", path: "/code", who: "pending", shown: heading(/./) },
   { name: "trade", path: "/", who: "trader", shown: ready },
-  { name: "trade-clock", path: "/", who: "trader", shown: ready, only: "desktop", open: (each) => each.getByRole("radio", { name: "Clock" }).click() },
-  { name: "trade-real", path: "/", who: "trader", shown: ready, only: "desktop", open: (each) => each.locator("[data-account=real]").click() },
+  { name: "trade-clock", path: "/", who: "trader", shown: ready, only: "desktop", alone: true, open: (each) => each.getByRole("radio", { name: "Clock" }).click() },
+  { name: "trade-real", path: "/", who: "trader", shown: ready, only: "desktop", alone: true, open: (each) => each.locator("[data-account=real]").click() },
   { name: "assets", path: "/", who: "trader", shown: ready, open: dialogOf("Choose an asset") },
   { name: "menu", path: "/", who: "trader", shown: ready, open: (each, size) => press(size === "phone" ? "More" : "Menu")(each) },
   { name: "keys", path: "/", who: "trader", shown: ready, only: "desktop", open: async (each) => { await each.keyboard.press("?"); await dialog(each); } },
@@ -104,13 +106,30 @@ export function pathOf(screen: Screen, ids: Ids): string {
   return screen.path.replace(/\{(\w+)\}/, (whole, name: string) => ids[name] ?? whole);
 }
 
+interface Mounted {
+  __vue_app__: { config: { globalProperties: { $router: { push: (to: string) => Promise<unknown> } } } };
+}
+
+/** Go to a path: from elsewhere in the terminal as its links do, which loads nothing anew. */
+export async function follow(page: Page, path: string): Promise<void> {
+  if (page.url() === "about:blank") await page.goto(path);
+  else await page.locator("#app").evaluate(async (app, to) => { await (app as unknown as Mounted).__vue_app__.config.globalProperties.$router.push(to); }, path);
+}
+
 /** Go to a screen and wait until it stands. */
 export async function visit(page: Page, screen: Screen, size: Size, ids: Ids): Promise<void> {
   await page.setViewportSize(SIZES[size]);
-  await page.goto(pathOf(screen, ids));
+  await follow(page, pathOf(screen, ids));
   await screen.shown(page);
   await screen.open?.(page, size);
   if (screen.samples !== true) await settledLook(page);
+}
+
+/** Leave what was opened on a screen, as the keyboard does. */
+export async function leave(page: Page, screen: Screen): Promise<void> {
+  if (screen.open === undefined) return;
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("dialog")).toHaveCount(0);
 }
 
 /** The screens of a size, without those of orders that there are not. */
