@@ -1,6 +1,7 @@
 import { afterEach, beforeEach } from "vitest";
 import { createPinia, setActivePinia } from "pinia";
 import { i18n, setLocale } from "@/i18n";
+import { spoken } from "@/i18n/compile";
 import { bridge } from "@/i18n/en/bridge";
 import { fairness } from "@/i18n/en/fairness";
 import { fairnessMore } from "@/i18n/en/fairness_more";
@@ -11,8 +12,8 @@ import { signals } from "@/i18n/en/signals";
 import { verify } from "@/i18n/en/verify";
 
 await setLocale("en");
-i18n.global.mergeLocaleMessage("en", { fairness: { ...fairness, ...fairnessMore, verify }, ...limits, ...security, ...developer, ...bridge });
-i18n.global.mergeLocaleMessage("en", signals);
+i18n.global.mergeLocaleMessage("en", spoken({ fairness: { ...fairness, ...fairnessMore, verify }, ...limits, ...security, ...developer, ...bridge }));
+i18n.global.mergeLocaleMessage("en", spoken(signals));
 
 beforeEach(() => {
   localStorage.clear();
