@@ -54,6 +54,14 @@ const pairing = async (page: Page): Promise<void> => {
   await expect(page.getByTestId("pairing-code")).toBeVisible();
 };
 
+/** A hook of this visit, with its address; nobody posts to it. */
+const hooked = async (page: Page): Promise<void> => {
+  await press("Connect TradingView")(page);
+  await page.getByLabel("Strategy").fill("cross");
+  await press("Make the hook")(page);
+  await expect(page.getByTestId("hook-url")).toBeVisible();
+};
+
 const page = (name: string, shown: Screen["shown"] = heading(/./)): Screen => ({ name, path: `/${name}`, who: "trader", shown });
 
 export const SCREENS: readonly Screen[] = [
@@ -81,6 +89,9 @@ export const SCREENS: readonly Screen[] = [
   { name: "bridge-pairing", path: "/developer/bridge/installations/{installation}", who: "trader", shown: seen("[data-key]"), open: pairing },
   { name: "bridge-installation", path: "/developer/bridge/installations/{installation}", who: "trader", shown: seen("[data-key]") },
   { name: "bridge-limits", path: "/developer/bridge/installations/{installation}", who: "trader", shown: seen("[data-key]"), open: dialogOf("Change limits") },
+  { name: "bridge-hooks", path: "/developer/bridge/hooks", who: "trader", shown: seen("[data-hook]") },
+  { name: "bridge-hook-form", path: "/developer/bridge/hooks", who: "trader", shown: seen("[data-hook]"), open: dialogOf("Connect TradingView") },
+  { name: "bridge-hook", path: "/developer/bridge/hooks", who: "trader", shown: seen("[data-hook]"), open: hooked },
   { name: "bridge-signals", path: "/developer/bridge/signals", who: "trader", shown: seen("[data-signal]") },
   { name: "bridge-signal", path: "/developer/bridge/signals/{signal}", who: "trader", shown: heading2 },
   { name: "bridge-attribution", path: "/developer/bridge/attribution", who: "trader", shown: seen("[data-testid=attribution-row]") },

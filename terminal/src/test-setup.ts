@@ -6,6 +6,7 @@ import { bridge } from "@/i18n/en/bridge";
 import { fairness } from "@/i18n/en/fairness";
 import { fairnessMore } from "@/i18n/en/fairness_more";
 import { developer } from "@/i18n/en/developer";
+import { hooks } from "@/i18n/en/hooks";
 import { limits } from "@/i18n/en/limits";
 import { security } from "@/i18n/en/security";
 import { signals } from "@/i18n/en/signals";
@@ -14,6 +15,7 @@ import { verify } from "@/i18n/en/verify";
 await setLocale("en");
 i18n.global.mergeLocaleMessage("en", spoken({ fairness: { ...fairness, ...fairnessMore, verify }, ...limits, ...security, ...developer, ...bridge }));
 i18n.global.mergeLocaleMessage("en", spoken(signals));
+i18n.global.mergeLocaleMessage("en", spoken(hooks));
 
 beforeEach(() => {
   localStorage.clear();
