@@ -12,10 +12,12 @@ from rest_framework.response import Response
 from accounts.api import StrictSerializer
 from accounts.domain import LEDGERS, network_parsed
 from ea.hooks import NETWORKS_MAX, HookRow, hook_create, hook_revoke, hooks_of
-from ea.installations_api import BridgeView
+from ea.installations_api import BridgeView, number_of
+from ea.tradingview import HOOK_PREFIX
 from kernel.clock import optional_rfc3339, rfc3339, wall_ms
 from kernel.errors import Problem, not_found
-from kernel.http.pages import known_query
+from kernel.http.pages import Cursor, known_query, page_ask, page_document
+from kernel.http.schema import PAGE
 
 
 class HookSerializer(serializers.Serializer[Any]):
@@ -32,10 +34,11 @@ class HookSerializer(serializers.Serializer[Any]):
     last_used_at = serializers.CharField(allow_null=True)
 
 
-class HookListSerializer(serializers.Serializer[Any]):
-    """The hooks of an installation, revoked ones included, newest first."""
+class HookPageSerializer(serializers.Serializer[Any]):
+    """A page of the hooks of an installation, revoked ones included, the newest first."""
 
-    items = HookSerializer(many=True)
+    data = HookSerializer(many=True)  # type: ignore[assignment]
+    next_cursor = serializers.CharField(allow_null=True)
 
 
 class NewHookSerializer(HookSerializer):
@@ -72,12 +75,14 @@ class HooksView(BridgeView):
 
     scopes = {"POST": "tokens"}
 
-    @extend_schema(operation_id="ea_hooks_list", responses=HookListSerializer)
+    @extend_schema(operation_id="ea_hooks_list", responses=HookPageSerializer, parameters=PAGE)
     def get(self, request: Request, link_id: int) -> Response:
-        """List the hooks, newest first."""
-        known_query(request.query_params)
-        link = self.link_of(link_id)
-        return Response({"items": [_document(row) for row in hooks_of(link.pk)]})
+        """List the hooks, the newest first."""
+        known_query(request.query_params, "limit", "cursor")
+        ask = page_ask(request.query_params)
+        behind = None if ask.cursor is None else (ask.cursor.at, _kid(number_of(ask.cursor)))
+        found = hooks_of(self.link_of(link_id).pk, limit=ask.limit + 1, behind=behind)
+        return Response(page_document(found, limit=ask.limit, cursor_of=_cursor, show=_document))
 
     @extend_schema(operation_id="ea_hooks_create", request=HookRequestSerializer, responses={201: NewHookSerializer})
     def post(self, request: Request, link_id: int) -> Response:
@@ -109,6 +114,15 @@ class HookView(BridgeView):
         if not hook_revoke(link_id=link.pk, kid=hook_id, now_ms=wall_ms()):
             raise not_found()
         return Response(status=204)
+
+
+def _cursor(row: HookRow) -> Cursor:
+    """Return where a page behind a hook begins; cursors hold numbers, and the rest of a hook's id is one."""
+    return Cursor(row.made_at_ms, str(int(row.kid.removeprefix(HOOK_PREFIX), 16)))
+
+
+def _kid(number: int) -> str:
+    return f"{HOOK_PREFIX}{number:016x}"
 
 
 def _document(row: HookRow) -> dict[str, Any]:

@@ -59,7 +59,9 @@ FROM ea_key AS key JOIN ea_hook AS hook ON hook.key_id = key.kid
 LEFT JOIN LATERAL (
     SELECT log_us FROM ea_event WHERE kid = key.kid AND sid = key.kid ORDER BY seq DESC LIMIT 1
 ) AS newest ON true
-WHERE key.link_id = %(link_id)s ORDER BY key.made_at_ms DESC, key.kid"""
+WHERE key.link_id = %(link_id)s
+  AND (%(kid)s::text IS NULL OR (key.made_at_ms, key.kid) < (%(made_at_ms)s::bigint, %(kid)s))
+ORDER BY key.made_at_ms DESC, key.kid DESC LIMIT %(limit)s"""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -178,9 +180,14 @@ def hook_revoke(*, link_id: int, kid: str, now_ms: int) -> bool:
     return True
 
 
-def hooks_of(link_id: int) -> list[HookRow]:
-    """Return the hooks of an installation, revoked ones included, newest first."""
-    return [HookRow(*row) for row in db.rows(_OF_LINK, {"link_id": link_id})]
+def hooks_of(link_id: int, *, limit: int | None = None, behind: tuple[int, str] | None = None) -> list[HookRow]:
+    """Return the hooks of an installation, revoked ones included, newest first.
+
+    :param behind: ``made_at_ms`` and ``kid`` of the hook after which to begin
+    """
+    made_at_ms, kid = behind or (None, None)
+    asked = {"link_id": link_id, "made_at_ms": made_at_ms, "kid": kid, "limit": limit}
+    return [HookRow(*row) for row in db.rows(_OF_LINK, asked)]
 
 
 def hook_found(token: str) -> LiveHook | None:

@@ -99,9 +99,14 @@ test("what an owner sets for an installation binds from the next signal on", asy
   await page.getByRole("button", { name: "Change limits" }).click();
   const dialog = page.getByRole("dialog");
   await dialog.getByLabel("Largest stake, Refuse").fill("2");
+  await dialog.getByRole("button", { name: "Add a time" }).click();
+  await dialog.getByRole("radio", { name: "Warn" }).click();
+  await dialog.getByLabel("From, UTC").fill("2026-12-04T13:00");
+  await dialog.getByLabel("To, UTC").fill("2026-12-04T15:00");
   await dialog.getByRole("button", { name: "Save limits" }).click();
   await expect(dialog).toHaveCount(0);
   await expect(page.getByRole("row").filter({ hasText: "Largest stake" })).toContainText("2");
+  await expect(page.getByText("1 time that is only noted")).toBeVisible();
   await denied("risk.stake_max");
 
   await page.getByRole("button", { name: "Set parameters" }).click();
@@ -128,4 +133,44 @@ test("a key for real money wants a fresh proof of who asks", async ({ page }) =>
   await proof.getByLabel("Password", { exact: true }).fill(PASSWORD);
   await proof.getByRole("button", { name: "Confirm" }).click();
   await expect(page.getByTestId("pairing-code")).toHaveText(/^[0-9A-Z]{4}(-[0-9A-Z]{4}){2}$/);
+});
+
+test("a trader who knows TradingView makes a hook, sees its first alert become an order, is told of a wrong one anywhere, and ends it", async ({ page, request }) => {
+  await page.goto("/developer/bridge");
+  await page.getByRole("navigation", { name: "Parts of the bridge" }).getByRole("link", { name: "TradingView" }).click();
+  await page.getByRole("button", { name: "Connect TradingView" }).first().click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Strategy").fill("cross");
+  await dialog.getByRole("button", { name: "Make the hook" }).click();
+  const address = (await dialog.getByTestId("hook-url").locator("pre").innerText()).trim();
+  await dialog.getByRole("radio", { name: "An indicator" }).click();
+  await dialog.getByLabel("Stake", { exact: true }).fill("2.00");
+  const message = await dialog.getByTestId("hook-message").locator("pre").innerText();
+  await expect(dialog.getByText("TradingView cannot reach this address")).toBeVisible();
+
+  /** What TradingView posts when the alert fires: the message with its places filled. */
+  const fire = (members: object = {}) => {
+    const [now, bar] = [new Date().toISOString(), new Date(Math.floor(Date.now() / 60_000) * 60_000).toISOString()];
+    const filled = message.replace("{{exchange}}:{{ticker}}", "OANDA:EURUSD").replace("{{time}}", bar).replace("{{timenow}}", now).replace("{{close}}", "1.1");
+    return request.post(new URL(address).pathname, { data: Buffer.from(JSON.stringify({ ...(JSON.parse(filled) as object), ...members })), headers: { "Content-Type": "text/plain" } });
+  };
+  expect((await fire()).status()).toBe(200);
+  await expect(dialog.getByTestId("hook-came")).toBeVisible();
+  await dialog.getByRole("link", { name: "See the signals" }).click();
+  const row = page.getByRole("row").filter({ hasText: "cross" });
+  await expect(row).toContainText(/Accepted|Open|Won|Lost|Tied/);
+
+  await page.getByRole("link", { name: "History", exact: true }).click();
+  expect((await fire({ secret: "not the secret" })).status()).toBe(403);
+  await expect(page.getByText("Bridge: A signature or a secret was wrong", { exact: true })).toBeVisible();
+  await expect(page.getByRole("link", { name: /^Developer, \d\+? new alerts? of the bridge$/ })).toBeVisible();
+  await page.getByRole("link", { name: "See the alerts" }).click();
+  await expect(page.locator("[data-alert=bad_sig]").first()).toBeVisible();
+  await expect(page.getByRole("link", { name: "Developer", exact: true }).first()).toBeVisible();
+
+  await page.getByRole("navigation", { name: "Parts of the bridge" }).getByRole("link", { name: "TradingView" }).click();
+  await page.getByRole("button", { name: "End cross" }).click();
+  await dialog.getByRole("button", { name: "End", exact: true }).click();
+  await expect(page.getByText("cross has ended", { exact: true })).toBeVisible();
+  expect((await fire()).status()).toBe(404);
 });

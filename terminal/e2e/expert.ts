@@ -84,6 +84,7 @@ export async function workedBridge(session: Session): Promise<{ installation: st
     if (at === 0) signal = reply.event_id ?? "";
   }
   await expect.poll(async () => (await session.get<{ data: { state: string }[] }>("/api/v1/ea/signals")).data.filter((each) => each.state === "received").length, { timeout: 20_000 }).toBe(0);
+  await session.post(`/api/v1/ea/installations/${id}/hooks`, { name: "breakout", with_secret: true });
   await expert.end();
   return { installation: id, signal };
 }

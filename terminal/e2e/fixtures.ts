@@ -3,6 +3,9 @@ import chromium from "@sparticuz/chromium";
 import { chromium as driver } from "playwright-core";
 import { stateOf } from "./people";
 
+// There is no graphics card here, and one that is only reckoned costs three times the processor of drawing without.
+chromium.setGraphicsMode = false;
+
 /** The packaged browser starts on a bare machine; one process per page is needed for several contexts. */
 export async function launch(...more: string[]): Promise<Browser> {
   const args = chromium.args.filter((each) => each !== "--single-process");

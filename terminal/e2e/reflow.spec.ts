@@ -1,7 +1,7 @@
 import type { Page } from "@playwright/test";
 import { expect, test } from "./fixtures";
 import { NOBODY, bridgeIds, settledOrder, stateOf } from "./people";
-import { pathOf, SCREENS, settledLook } from "./screens";
+import { follow, pathOf, SCREENS, settledLook } from "./screens";
 
 /** WCAG 1.4.10 asks for 320 px; 1.4.4 for 200 % zoom, which leaves half the pixels of a desk. */
 const VIEWS = [
@@ -30,9 +30,9 @@ test("no screen scrolls sideways, 320 px wide and at 200 % zoom of a desk", asyn
     const page = await context.newPage();
     for (const screen of SCREENS.filter((each) => each.who === who && each.open === undefined && !pathOf(each, ids).includes("{"))) {
       await page.setViewportSize(VIEWS[0]);
-      await page.goto(pathOf(screen, ids));
+      await follow(page, pathOf(screen, ids));
       await screen.shown(page);
-      // The page is loaded once: a window that is drawn wider has to fit as well as one that opened so.
+      // The page is brought once: a window that is drawn wider has to fit as well as one that opened so.
       for (const view of VIEWS) {
         await page.setViewportSize(view);
         if (screen.samples !== true) await settledLook(page);

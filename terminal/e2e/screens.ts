@@ -16,6 +16,8 @@ export interface Screen {
   /** What brings it up when the path alone does not: a dialog, a menu. */
   open?: (page: Page, size: Size) => Promise<void>;
   only?: Size;
+  /** It changes what other screens show. */
+  alone?: boolean;
   /** It shows parts that look like loading for ever. */
   samples?: boolean;
 }
@@ -52,6 +54,14 @@ const pairing = async (page: Page): Promise<void> => {
   await expect(page.getByTestId("pairing-code")).toBeVisible();
 };
 
+/** A hook of this visit, with its address; nobody posts to it. */
+const hooked = async (page: Page): Promise<void> => {
+  await press("Connect TradingView")(page);
+  await page.getByLabel("Strategy").fill("cross");
+  await press("Make the hook")(page);
+  await expect(page.getByTestId("hook-url")).toBeVisible();
+};
+
 const page = (name: string, shown: Screen["shown"] = heading(/./)): Screen => ({ name, path: `/${name}`, who: "trader", shown });
 
 export const SCREENS: readonly Screen[] = [
@@ -59,8 +69,8 @@ export const SCREENS: readonly Screen[] = [
   { name: "sign-up", path: "/sign-up", who: "nobody", shown: heading(/./) },
   { name: "code", path: "/code", who: "pending", shown: heading(/./) },
   { name: "trade", path: "/", who: "trader", shown: ready },
-  { name: "trade-clock", path: "/", who: "trader", shown: ready, only: "desktop", open: (each) => each.getByRole("radio", { name: "Clock" }).click() },
-  { name: "trade-real", path: "/", who: "trader", shown: ready, only: "desktop", open: (each) => each.locator("[data-account=real]").click() },
+  { name: "trade-clock", path: "/", who: "trader", shown: ready, only: "desktop", alone: true, open: (each) => each.getByRole("radio", { name: "Clock" }).click() },
+  { name: "trade-real", path: "/", who: "trader", shown: ready, only: "desktop", alone: true, open: (each) => each.locator("[data-account=real]").click() },
   { name: "assets", path: "/", who: "trader", shown: ready, open: dialogOf("Choose an asset") },
   { name: "menu", path: "/", who: "trader", shown: ready, open: (each, size) => press(size === "phone" ? "More" : "Menu")(each) },
   { name: "keys", path: "/", who: "trader", shown: ready, only: "desktop", open: async (each) => { await each.keyboard.press("?"); await dialog(each); } },
@@ -79,6 +89,9 @@ export const SCREENS: readonly Screen[] = [
   { name: "bridge-pairing", path: "/developer/bridge/installations/{installation}", who: "trader", shown: seen("[data-key]"), open: pairing },
   { name: "bridge-installation", path: "/developer/bridge/installations/{installation}", who: "trader", shown: seen("[data-key]") },
   { name: "bridge-limits", path: "/developer/bridge/installations/{installation}", who: "trader", shown: seen("[data-key]"), open: dialogOf("Change limits") },
+  { name: "bridge-hooks", path: "/developer/bridge/hooks", who: "trader", shown: seen("[data-hook]") },
+  { name: "bridge-hook-form", path: "/developer/bridge/hooks", who: "trader", shown: seen("[data-hook]"), open: dialogOf("Connect TradingView") },
+  { name: "bridge-hook", path: "/developer/bridge/hooks", who: "trader", shown: seen("[data-hook]"), open: hooked },
   { name: "bridge-signals", path: "/developer/bridge/signals", who: "trader", shown: seen("[data-signal]") },
   { name: "bridge-signal", path: "/developer/bridge/signals/{signal}", who: "trader", shown: heading2 },
   { name: "bridge-attribution", path: "/developer/bridge/attribution", who: "trader", shown: seen("[data-testid=attribution-row]") },
@@ -104,13 +117,30 @@ export function pathOf(screen: Screen, ids: Ids): string {
   return screen.path.replace(/\{(\w+)\}/, (whole, name: string) => ids[name] ?? whole);
 }
 
+interface Mounted {
+  __vue_app__: { config: { globalProperties: { $router: { push: (to: string) => Promise<unknown> } } } };
+}
+
+/** Go to a path: from elsewhere in the terminal as its links do, which loads nothing anew. */
+export async function follow(page: Page, path: string): Promise<void> {
+  if (page.url() === "about:blank") await page.goto(path);
+  else await page.locator("#app").evaluate(async (app, to) => { await (app as unknown as Mounted).__vue_app__.config.globalProperties.$router.push(to); }, path);
+}
+
 /** Go to a screen and wait until it stands. */
 export async function visit(page: Page, screen: Screen, size: Size, ids: Ids): Promise<void> {
   await page.setViewportSize(SIZES[size]);
-  await page.goto(pathOf(screen, ids));
+  await follow(page, pathOf(screen, ids));
   await screen.shown(page);
   await screen.open?.(page, size);
   if (screen.samples !== true) await settledLook(page);
+}
+
+/** Leave what was opened on a screen, as the keyboard does. */
+export async function leave(page: Page, screen: Screen): Promise<void> {
+  if (screen.open === undefined) return;
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("dialog")).toHaveCount(0);
 }
 
 /** The screens of a size, without those of orders that there are not. */

@@ -40,5 +40,11 @@ export async function leftovers(of: string, shownIn: string): Promise<(texts: re
   // Two languages share a word or a name, hardly a sentence: one that stands in both was never translated.
   const untranslated = foreign.filter((message) => known.has(message) && (message.match(/\p{L}{2,}/gu)?.length ?? 0) > 3 && !/[<>:/]/.test(message)).map(pattern);
   const wrong = foreign.filter((message) => says(message) && !known.has(message)).map(pattern);
-  return (texts) => texts.filter((text) => untranslated.some((each) => each.test(text)) || (!right.some((each) => each.test(text)) && wrong.some((each) => each.test(text))));
+  // Screens have most of their texts in common.
+  const judged = new Map<string, boolean>();
+  const left = (text: string): boolean => untranslated.some((each) => each.test(text)) || (!known.has(text) && !right.some((each) => each.test(text)) && wrong.some((each) => each.test(text)));
+  return (texts) => texts.filter((text) => {
+    if (!judged.has(text)) judged.set(text, left(text));
+    return judged.get(text);
+  });
 }

@@ -54,7 +54,7 @@ class TestApi:
         assert document["url"].startswith("http://testserver/ea/v1/hook/")
         assert document["secret"]
         assert (document["ledgers"], document["in_force"], document["last_used_at"]) == (["demo"], True, None)
-        listed = owner("GET").json()["items"]
+        listed = owner("GET").json()["data"]
         assert [item["id"] for item in listed] == [document["id"], ours.hook.pk]
         assert not {"url", "secret", "token"} & set(listed[0])
         token = document["url"].rsplit("/", 1)[1]
@@ -64,11 +64,11 @@ class TestApi:
                 f"/ea/v1/hook/{token}", body, content_type="text/plain", headers={"X-Forwarded-For": "52.89.214.238"}
             )
         assert posted.status_code == 200
-        assert owner("GET").json()["items"][0]["last_used_at"] is not None
+        assert owner("GET").json()["data"][0]["last_used_at"] is not None
         for _ in range(2):
             assert owner("DELETE", below=f"/{document['id']}").status_code == 204
         assert hook_found(token) is None
-        assert owner("GET").json()["items"][0]["in_force"] is False
+        assert owner("GET").json()["data"][0]["in_force"] is False
 
     @pytest.mark.parametrize(
         "body",
@@ -87,6 +87,23 @@ class TestApi:
         refused = owner("POST", body)
         assert (refused.status_code, refused.json()["code"]) == (400, "request.invalid")
         assert Hook.objects.count() == 1
+
+    def test_pages(self, owner: Any, ours: Hooked) -> None:
+        """Lists are paged alike everywhere: newest first, hooks of one millisecond included, each once."""
+        now_ms = db_now_ms()
+        made = [hook_create(link_id=ours.one.link.pk, now_ms=now_ms)[0].pk for _ in range(4)]
+        seen: list[str] = []
+        cursor = ""
+        for size in (2, 2, 1):
+            document = owner("GET", below=f"?limit=2{cursor}").json()
+            assert len(document["data"]) == size
+            seen += [item["id"] for item in document["data"]]
+            cursor = f"&cursor={document['next_cursor']}"
+        assert seen == [*sorted(made, reverse=True), ours.hook.pk]
+        assert document["next_cursor"] is None
+        refused = owner("GET", below="?cursor=MC8wMTk0ZjI1Ny0wMDAwLTcwMDAtODAwMC0wMDAwMDAwMDAwMDA")
+        assert (refused.status_code, refused.json()["code"]) == (400, "request.invalid")
+        assert owner("GET", below="?page=2").json()["code"] == "request.invalid"
 
     def test_too_many(self, owner: Any, ours: Hooked) -> None:
         for _ in range(LIVE_HOOKS_MAX - 1):

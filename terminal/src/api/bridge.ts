@@ -157,6 +157,29 @@ export const keyRotate = (kid: string): Promise<NewKey> => ask(newKey, "POST", `
 export const keyRevoke = (kid: string): Promise<KeyRecord> => ask(shape({ key: keyRecord }), "POST", `keys/${encodeURIComponent(kid)}/revoke`, { body: {} }).then((answer) => answer.key);
 export const pairingBegin = (id: string, wanted: { ledgers: Ledger[]; networks: string[] }): Promise<Pairing> => ask(pairing, "POST", `${at(id)}/pairing`, { body: wanted });
 
+// --- hooks of TradingView -----------------------------------------------------------------------------
+const hookMembers = {
+  id: text, name: text, ledgers: listOf(ledger), networks: listOf(text), has_secret: flag, made_at: text, revoked_at: optional(text), in_force: flag, last_used_at: optional(text),
+};
+const hook = shape(hookMembers);
+const newHook = shape({ ...hookMembers, url: text, secret: optional(text) });
+export type Hook = Shaped<typeof hook>;
+export type NewHook = Shaped<typeof newHook>;
+
+export interface HookWanted {
+  name: string;
+  ledgers: Ledger[];
+  networks: string[];
+  with_secret: boolean;
+}
+
+/** The hooks of an installation, newest first, those that have ended included. */
+export const hooksList = (id: string): Promise<Hook[]> => rowsOf(hook, `${at(id)}/hooks`);
+/** Make a hook; its address and its secret are in this answer and nowhere else. */
+export const hookCreate = (id: string, wanted: HookWanted): Promise<NewHook> => ask(newHook, "POST", `${at(id)}/hooks`, { body: wanted });
+/** End a hook at once and for ever. */
+export const hookEnd = (id: string, hookId: string): Promise<unknown> => ask(nothing, "DELETE", `${at(id)}/hooks/${encodeURIComponent(hookId)}`);
+
 // --- what holds for an installation -------------------------------------------------------------------
 export const statesList = (id: string): Promise<HeldState[]> => rowsOf(held, `${at(id)}/states`, {});
 export const stateSet = (id: string, wanted: { state: TradingState; reason: string; strategy?: string }): Promise<unknown> => ask(nothing, "PUT", `${at(id)}/state`, { body: wanted });

@@ -132,7 +132,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description List the hooks, newest first. */
+        /** @description List the hooks, the newest first. */
         get: operations["ea_hooks_list"];
         put?: never;
         /** @description Create a hook; its address and its secret are in this answer and nowhere else. */
@@ -1475,9 +1475,10 @@ export interface components {
             in_force: boolean;
             last_used_at: string | null;
         };
-        /** @description The hooks of an installation, revoked ones included, newest first. */
-        HookList: {
-            items: components["schemas"]["Hook"][];
+        /** @description A page of the hooks of an installation, revoked ones included, the newest first. */
+        HookPage: {
+            data: components["schemas"]["Hook"][];
+            next_cursor: string | null;
         };
         /** @description What a new hook may do. */
         HookRequestRequest: {
@@ -4036,7 +4037,12 @@ export interface operations {
     };
     ea_hooks_list: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The next_cursor of the page before */
+                cursor?: string;
+                /** @description The most that one page brings */
+                limit?: number;
+            };
             header?: never;
             path: {
                 link_id: number;
@@ -4053,7 +4059,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HookList"];
+                    "application/json": components["schemas"]["HookPage"];
                 };
             };
             /** @description The request does not have the expected shape. */

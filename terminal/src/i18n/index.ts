@@ -1,10 +1,10 @@
 import { createI18n } from "vue-i18n";
+import { spoken, type Words } from "./compile";
 import type { en } from "./en";
 
 export type Messages = typeof en;
 export const LOCALES = ["en", "ru", "es"] as const;
 export type Locale = (typeof LOCALES)[number];
-type Words = Record<string, unknown>;
 type Loader = () => Promise<Words>;
 type Loaders = Record<Locale, Loader>;
 
@@ -39,7 +39,7 @@ const loaded = new Set<string>();
 async function load(locale: Locale, name: string, loaders: Loaders): Promise<void> {
   const key = `${locale} ${name}`;
   if (loaded.has(key)) return;
-  i18n.global.mergeLocaleMessage(locale, await loaders[locale]());
+  i18n.global.mergeLocaleMessage(locale, spoken(await loaders[locale]()));
   loaded.add(key);
 }
 

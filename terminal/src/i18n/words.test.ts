@@ -41,6 +41,11 @@ describe.each(names)("the words of %s", (name) => {
     expect(wrong.map(([key]) => key)).toEqual([]);
   });
 
+  it.each(LOCALES)("know no other syntax than holes and bars in %s: it would be shown as it stands", (locale) => {
+    const wrong = [...textsOf(locale, name)].filter(([, text]) => /[{}]/.test(text.replace(/\{\w+\}/g, "")) || /@[:.]/.test(text));
+    expect(wrong.map(([key]) => key)).toEqual([]);
+  });
+
   it.each(LOCALES)("count their plural forms in %s", (locale) => {
     if (waits(locale, name)) return;
     const wrong = [...textsOf(locale, name)].filter(([key, text]) => {

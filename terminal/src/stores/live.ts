@@ -6,6 +6,7 @@ import { QuotesStream } from "@/api/quotes-stream";
 import type { AccountEvent, BalanceChange, Order } from "@/api/schema";
 import { eventsAfter, eventsLastSeq } from "@/api/trading";
 import { useAllowance } from "./allowance";
+import { useBridgeAlerts, type RaisedAlert } from "./bridge-alerts";
 import { useClock } from "./clock";
 import { useConnection } from "./connection";
 import { useOrders } from "./orders";
@@ -25,7 +26,7 @@ export function socketUrl(path: string): string {
 export const useLive = defineStore("live", () => {
   const [clock, connection, orders, quotes] = [useClock(), useConnection(), useOrders(), useQuotes()];
   const [session, symbols, ticket, wallets] = [useSession(), useSymbols(), useTicket(), useWallets()];
-  const allowance = useAllowance();
+  const [allowance, bridgeAlerts] = [useAllowance(), useBridgeAlerts()];
   const failed = ref(false);
   const started = ref(false);
   let account: AccountStream | null = null;
@@ -42,10 +43,12 @@ export const useLive = defineStore("live", () => {
     } else if (event.type === "account.banned") {
       allowance.setBanned(true);
       void session.read();
-    } else if (event.type.startsWith("limit.")) void allowance.read();
+    } else if (event.type === "ea.alert") bridgeAlerts.apply(event.data as RaisedAlert);
+    else if (event.type.startsWith("limit.")) void allowance.read();
   }
 
   async function readState(): Promise<void> {
+    void bridgeAlerts.read();
     await Promise.all([wallets.read(), orders.read(), symbols.read()]);
   }
 
@@ -105,6 +108,7 @@ export const useLive = defineStore("live", () => {
     clock.stop();
     orders.clear();
     wallets.clear();
+    bridgeAlerts.clear();
     account = prices = poll = unwatch = null;
     started.value = false;
   }

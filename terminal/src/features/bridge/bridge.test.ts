@@ -6,6 +6,7 @@ import { ApiProblem, NoAnswer } from "@/api/problem";
 import * as security from "@/api/security";
 import { i18n } from "@/i18n";
 import { symbolWith } from "@/test-data";
+import { useBridgeAlerts } from "@/stores/bridge-alerts";
 import { useClock } from "@/stores/clock";
 import { useSymbols } from "@/stores/symbols";
 import { useReauthQuestion } from "../security/reauth";
@@ -305,6 +306,19 @@ describe("names of symbols", () => {
 });
 
 describe("alerts", () => {
+  it("have been looked at when they stand there, and the list grows by what comes meanwhile", async () => {
+    const read = vi.spyOn(api, "alertsList").mockResolvedValueOnce({ data: [alertWith()], next_cursor: null }).mockResolvedValueOnce({ data: [alertWith({ id: "a2", at: "2026-11-30T10:05:00.000Z" }), alertWith()], next_cursor: null });
+    const unseen = useBridgeAlerts();
+    unseen.apply({ ...alertWith(), account: "50012345", server: "Broker-Demo" });
+    expect(unseen.unseen).toBe(1);
+    const shown = await page(AlertsPage);
+    expect(unseen.unseen).toBe(0);
+    unseen.apply({ ...alertWith({ id: "a2", at: "2026-11-30T10:05:00.000Z" }), account: "50012345", server: "Broker-Demo" });
+    await flushPromises();
+    expect(read).toHaveBeenCalledTimes(2);
+    expect([shown.findAll("[data-alert]").length, unseen.unseen]).toEqual([2, 0]);
+  });
+
   it("stand in words, and a kind that is not known by its name", async () => {
     vi.spyOn(api, "alertsList").mockResolvedValue({ data: [alertWith(), alertWith({ id: "a2", kind: "later" })], next_cursor: null });
     const shown = await page(AlertsPage);

@@ -4,7 +4,7 @@ import { faultWords } from "@/lib/fault-words";
 type Translate = (key: string) => string;
 
 /** What the bridge's own refusals are in our words. */
-const KNOWN = ["ea.installation_exists", "ea.installations_full", "ea.keys_full", "ea.key_ended", "ea.strategies_full", "ea.aliases_full", "limits.changed", "limits.not_stopped", "wallet.unknown", "auth.ledger"];
+const KNOWN = ["ea.installation_exists", "ea.installations_full", "ea.keys_full", "ea.key_ended", "ea.strategies_full", "ea.aliases_full", "ea.hook.refused", "limits.changed", "limits.not_stopped", "wallet.unknown", "auth.ledger"];
 
 /** What to say about a failed request of the bridge; a lost race says what to do. */
 export function bridgeFault(error: unknown, t: Translate): string {

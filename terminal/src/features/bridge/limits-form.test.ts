@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { RiskLimits } from "@/api/bridge";
-import { formFaults, formOf, limitsSet, limitsWanted } from "./limits-form";
+import { formFaults, formOf, limitsSet, limitsWanted, newsPlace } from "./limits-form";
 
 const news = [{ from: "2026-12-01T13:30:00.000Z", to: "2026-12-01T14:00:00.000Z", currencies: ["USD", "EUR"], name: "CPI" }];
 const limits = (): RiskLimits => ({
   version: 3, at: null, state_of_stops: [],
-  soft: { loss_day: "80.00", later: { kept: true } },
+  soft: { loss_day: "80.00", later: { kept: true }, news: [{ from: "2026-12-04T13:00:00.000Z", to: "2026-12-04T15:00:00.000Z", currencies: [], name: "Jobs" }] },
   hard: { stake_max: "25.00", open_options: 5, same_expiry: { stake: "50.00", within_s: 30 }, news },
 });
 
@@ -35,8 +35,24 @@ describe("the form of risk limits", () => {
     const form = formOf(limits());
     form.soft["cool_down.losses"] = "3";
     form.soft["same_expiry.stake"] = "10.00";
-    form.news[0] = { from: "2026-12-01T14:00", to: "2026-12-01T13:30", currencies: "", name: "" };
+    form.news[0] = { side: "hard", from: "2026-12-01T14:00", to: "2026-12-01T13:30", currencies: "", name: "" };
     expect(formFaults(form)).toEqual({ "soft.cool_down.pause_s": "bridge.limits.fault.pair", "hard.news[0]": "bridge.limits.fault.news" });
+  });
+
+  it("keeps times around news of both sides, and moves one that shall only warn", () => {
+    const form = formOf(limits());
+    expect(form.news.map(({ side, name }) => [side, name])).toEqual([["hard", "CPI"], ["soft", "Jobs"]]);
+    form.news = form.news.map((row) => ({ ...row, side: "soft" }));
+    const wanted = limitsWanted(form, limits());
+    expect(wanted.hard).not.toHaveProperty("news");
+    expect(wanted.soft["news"]).toEqual([news[0], { from: "2026-12-04T13:00:00.000Z", to: "2026-12-04T15:00:00.000Z", currencies: [], name: "Jobs" }]);
+  });
+
+  it("finds a row of news by the place that the server names, which counts each side by itself", () => {
+    const row = { from: "", to: "", currencies: "", name: "" };
+    const form = { ...formOf(limits()), news: (["soft", "hard", "soft", "hard"] as const).map((side) => ({ ...row, side })) };
+    expect(form.news.map((_, at) => newsPlace(form, at))).toEqual(["soft.news[0]", "hard.news[0]", "soft.news[1]", "hard.news[1]"]);
+    expect(Object.keys(formFaults(form))).toEqual(["soft.news[0]", "hard.news[0]", "soft.news[1]", "hard.news[1]"]);
   });
 
   it("lists what is set on either side", () => {

@@ -36,13 +36,15 @@ export const GROUPS: readonly { group: "order" | "open" | "pace" | "loss"; field
 export const FIELDS: readonly LimitField[] = GROUPS.flatMap(({ fields }) => fields);
 
 export interface NewsRow {
+  /** Whether orders are noted or refused meanwhile. */
+  side: Side;
   from: string;
   to: string;
   currencies: string;
   name: string;
 }
 
-/** What stands in the fields, by side and by the field's key; and the times without orders, which only refuse. */
+/** What stands in the fields, by side and by the field's key; and the times around news, of both sides in one list. */
 export interface LimitsForm {
   soft: Record<string, string>;
   hard: Record<string, string>;
@@ -63,11 +65,16 @@ const minute = (instant: unknown): string => (typeof instant === "string" && !Nu
 
 export function formOf({ soft, hard }: Pick<RiskLimits, "soft" | "hard">): LimitsForm {
   const texts = (bounds: Bounds): Record<string, string> => Object.fromEntries(FIELDS.map((each) => [keyOf(each), valueOf(bounds, each)]));
-  const news = Array.isArray(hard["news"]) ? hard["news"].filter(isRecord) : [];
-  return {
-    soft: texts(soft), hard: texts(hard),
-    news: news.map((row) => ({ from: minute(row["from"]), to: minute(row["to"]), currencies: Array.isArray(row["currencies"]) ? row["currencies"].join(" ") : "", name: typeof row["name"] === "string" ? row["name"] : "" })),
-  };
+  const news = (side: Side, bounds: Bounds): NewsRow[] => (Array.isArray(bounds["news"]) ? bounds["news"].filter(isRecord) : []).map((row) => ({
+    side, from: minute(row["from"]), to: minute(row["to"]), currencies: Array.isArray(row["currencies"]) ? row["currencies"].join(" ") : "", name: typeof row["name"] === "string" ? row["name"] : "",
+  }));
+  return { soft: texts(soft), hard: texts(hard), news: [...news("hard", hard), ...news("soft", soft)] };
+}
+
+/** Where a row of news stands in the document: the server counts each side by itself. */
+export function newsPlace({ news }: LimitsForm, at: number): string {
+  const side = news[at]?.side ?? "hard";
+  return `${side}.news[${String(news.slice(0, at).filter((row) => row.side === side).length)}]`;
 }
 
 function typedWell({ kind, least = 0, most = Number.MAX_SAFE_INTEGER }: LimitField, typed: string): boolean {
@@ -90,7 +97,7 @@ export function formFaults(form: LimitsForm): Record<string, string> {
       if (first && empty.length < parts.length && !(limit === "same_expiry" && first.part === "within_s")) faults[`${side}.${keyOf(first)}`] = "bridge.limits.fault.pair";
     }
   }
-  for (const [at, row] of form.news.entries()) if (row.from === "" || row.to === "" || row.to <= row.from) faults[`hard.news[${String(at)}]`] = "bridge.limits.fault.news";
+  for (const [at, row] of form.news.entries()) if (row.from === "" || row.to === "" || row.to <= row.from) faults[newsPlace(form, at)] = "bridge.limits.fault.news";
   return faults;
 }
 
@@ -110,9 +117,10 @@ function boundsOf(form: LimitsForm, side: Side, before: Bounds): Bounds {
     if (each.part === "") next[each.limit] = value;
     else next[each.limit] = { ...(isRecord(next[each.limit]) ? (next[each.limit] as Bounds) : {}), [each.part]: value };
   }
-  if (side === "hard") {
-    if (form.news.length === 0) Reflect.deleteProperty(next, "news");
-    else next["news"] = form.news.map((row) => ({ from: `${row.from}:00.000Z`, to: `${row.to}:00.000Z`, currencies: row.currencies.toUpperCase().split(/[\s,;]+/).filter((each) => each !== ""), name: row.name.trim() }));
+  const news = form.news.filter((row) => row.side === side);
+  if (news.length === 0) Reflect.deleteProperty(next, "news");
+  else {
+    next["news"] = news.map((row) => ({ from: `${row.from}:00.000Z`, to: `${row.to}:00.000Z`, currencies: row.currencies.toUpperCase().split(/[\s,;]+/).filter((each) => each !== ""), name: row.name.trim() }));
   }
   return next;
 }

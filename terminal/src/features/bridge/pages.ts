@@ -15,6 +15,7 @@ export const bridgeRoutes: RouteRecordRaw = {
     { path: "signals/:event", name: "bridge-signal", component: part("signal") },
     { path: "attribution", name: "bridge-attribution", component: part("attribution") },
     { path: "symbols", name: "bridge-symbols", component: part("symbols") },
+    { path: "hooks", name: "bridge-hooks", component: part("hooks") },
     { path: "alerts", name: "bridge-alerts", component: part("alerts") },
   ],
 };

@@ -3,6 +3,7 @@ import { bringAccountWords } from "../security/words";
 import AlertsPage from "./AlertsPage.vue";
 import AttributionPage from "./AttributionPage.vue";
 import BridgePage from "./BridgePage.vue";
+import HooksPage from "./HooksPage.vue";
 import InstallationPage from "./InstallationPage.vue";
 import InstallationsPage from "./InstallationsPage.vue";
 import SignalPage from "./SignalPage.vue";
@@ -11,7 +12,7 @@ import SymbolsPage from "./SymbolsPage.vue";
 import { bringBridgeWords } from "./words";
 
 const PARTS = {
-  frame: BridgePage, installations: InstallationsPage, installation: InstallationPage, signals: SignalsPage, signal: SignalPage, attribution: AttributionPage, symbols: SymbolsPage, alerts: AlertsPage,
+  frame: BridgePage, installations: InstallationsPage, installation: InstallationPage, signals: SignalsPage, signal: SignalPage, attribution: AttributionPage, symbols: SymbolsPage, hooks: HooksPage, alerts: AlertsPage,
 } satisfies Record<string, Component>;
 
 export type Part = keyof typeof PARTS;

@@ -1,4 +1,4 @@
-import type { AttributionRow, BridgeAlert, Installation, KeyRecord, RiskLimits, Signal, SignalDetail, UnknownSymbol } from "@/api/bridge";
+import type { AttributionRow, BridgeAlert, Hook, Installation, KeyRecord, RiskLimits, Signal, SignalDetail, UnknownSymbol } from "@/api/bridge";
 
 /** Documents of the bridge as the server sends them, for tests. */
 export const keyWith = (changes: Partial<KeyRecord> = {}): KeyRecord => ({
@@ -41,6 +41,10 @@ export const unknownWith = (changes: Partial<UnknownSymbol> = {}): UnknownSymbol
 
 export const alertWith = (changes: Partial<BridgeAlert> = {}): BridgeAlert => ({
   id: "a1", kind: "address", installation_id: "7", kid: "ea_1f2e3d4c5b6a7988", address: "203.0.113.7", detail: "", at: "2026-11-30T10:00:00.000Z", ...changes,
+});
+
+export const hookWith = (changes: Partial<Hook> = {}): Hook => ({
+  id: "hook_1f2e3d4c5b6a7988", name: "breakout", ledgers: ["demo"], networks: [], has_secret: true, made_at: "2026-11-30T08:00:00.000Z", revoked_at: null, in_force: true, last_used_at: null, ...changes,
 });
 
 export const limitsWith = (changes: Partial<RiskLimits> = {}): RiskLimits => ({ version: 0, at: null, soft: {}, hard: {}, state_of_stops: [], ...changes });

@@ -8,6 +8,11 @@ export async function bringBridgeWords(): Promise<void> {
       ru: async () => (await import("@/i18n/ru/bridge")).bridge,
       es: async () => (await import("@/i18n/es/bridge")).bridge,
     }),
+    addWords("hooks", {
+      en: async () => (await import("@/i18n/en/hooks")).hooks,
+      ru: async () => (await import("@/i18n/ru/hooks")).hooks,
+      es: async () => (await import("@/i18n/es/hooks")).hooks,
+    }),
     addWords("signals", {
       en: async () => (await import("@/i18n/en/signals")).signals,
       ru: async () => (await import("@/i18n/ru/signals")).signals,

@@ -1,21 +1,27 @@
-import type { MarkPlace } from "./port";
+import type { MarkPlace, Size } from "./port";
 
 /**
- * Corners of squares around places, none over another: what is covered could not be hit (WCAG 2.5.8).
+ * Corners of squares around places, none over another and none beyond the room: what is covered or cut off could not be hit (WCAG 2.5.8).
  *
- * A square that would lie on an earlier one goes below it, or above where there is no room; places outside are left out.
+ * A square that would lie on an earlier one goes below it, or above where there is no room; places outside are left out,
+ * and so are those of a column that is full.
  */
-export function apart(places: readonly MarkPlace[], size: number, width: number, height: number): Map<string, readonly [number, number]> {
+export function apart(places: readonly MarkPlace[], size: number, { width, height }: Size): Map<string, readonly [number, number]> {
   const corners = new Map<string, readonly [number, number]>();
   for (const { id, x, y } of places) {
     if (x < 0 || x > width || y < 0 || y > height) continue;
-    const left = Math.round(x - size / 2);
+    const left = within(x - size / 2, width - size);
+    const wanted = within(y - size / 2, height - size);
     const taken = [...corners.values()].filter(([other]) => Math.abs(other - left) < size).map(([, top]) => top);
-    const wanted = Math.round(y - size / 2);
     const below = free(taken, wanted, size, 1);
-    corners.set(id, [left, below + size <= height ? below : free(taken, wanted, size, -1)]);
+    const top = below + size <= height ? below : free(taken, wanted, size, -1);
+    if (top >= 0) corners.set(id, [left, top]);
   }
   return corners;
+}
+
+function within(wanted: number, most: number): number {
+  return Math.round(Math.max(0, Math.min(wanted, most)));
 }
 
 /** The next free place downwards (1) or upwards (-1). */

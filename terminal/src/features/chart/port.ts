@@ -51,7 +51,13 @@ export interface ClockMark {
   deadlineText: string;
 }
 
-/** Where an order's pin or badge stands, in the chart's own pixels. */
+/** The room that candles and orders are drawn in: the chart without its axes. */
+export interface Size {
+  width: number;
+  height: number;
+}
+
+/** Where an order's pin or badge stands, in the pixels of that room. */
 export interface MarkPlace {
   id: string;
   x: number;
@@ -95,7 +101,7 @@ export interface ChartOptions {
   /** The user came near the oldest candle. */
   onNearStart: () => void;
   onLive: (live: boolean) => void;
-  onMarks: (places: readonly MarkPlace[]) => void;
+  onMarks: (places: readonly MarkPlace[], room: Size) => void;
 }
 
 /** What an indicator is asked for: its name and its numbers. */

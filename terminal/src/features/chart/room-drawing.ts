@@ -1,5 +1,5 @@
 import type { Colours } from "./colours";
-import type { ChartWords, ClockMark, DrawnOrder } from "./port";
+import type { ChartWords, ClockMark, DrawnOrder, Size } from "./port";
 
 export interface Place {
   x: number;
@@ -13,11 +13,6 @@ export interface Look {
   colours: Colours;
   font: string;
   words: ChartWords;
-}
-
-export interface Size {
-  width: number;
-  height: number;
 }
 
 type Pen = CanvasRenderingContext2D;

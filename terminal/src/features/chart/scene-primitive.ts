@@ -1,6 +1,5 @@
 import type { IChartApi, ISeriesApi, ISeriesPrimitive, ISeriesPrimitiveAxisView, IPrimitivePaneView, Logical, SeriesAttachedParameter, SeriesType, Time } from "lightweight-charts";
-import type { MarkPlace } from "./port";
-import type { Size } from "./room-drawing";
+import type { MarkPlace, Size } from "./port";
 import type { Frame, Scene } from "./scene";
 
 type PaneRenderer = NonNullable<ReturnType<IPrimitivePaneView["renderer"]>>;
@@ -15,7 +14,7 @@ export class ScenePrimitive implements ISeriesPrimitive<Time> {
   constructor(
     private readonly scene: Scene,
     private readonly positionOf: (atMs: number) => number,
-    private readonly onMarks: (places: readonly MarkPlace[]) => void,
+    private readonly onMarks: (places: readonly MarkPlace[], room: Size) => void,
   ) {}
 
   attached({ chart, series, requestUpdate }: SeriesAttachedParameter<Time>): void {
@@ -35,7 +34,7 @@ export class ScenePrimitive implements ISeriesPrimitive<Time> {
   paneViews(): readonly IPrimitivePaneView[] {
     return [
       { zOrder: () => "bottom", renderer: () => ({ draw: (target) => { this.draw(target, (pen, frame) => { this.scene.below(pen, frame); }); } }) },
-      { zOrder: () => "top", renderer: () => ({ draw: (target) => { this.draw(target, (pen, frame) => { this.onMarks(this.scene.above(pen, frame)); }); } }) },
+      { zOrder: () => "top", renderer: () => ({ draw: (target) => { this.draw(target, (pen, frame) => { this.onMarks(this.scene.above(pen, frame), frame.size); }); } }) },
     ];
   }
 

@@ -1,6 +1,6 @@
 import type { Colours } from "./colours";
-import type { ClockMark, DrawnOrder, LastPrice, MarkPlace } from "./port";
-import { drawClock, drawGap, drawLast, drawPin, drawPlate, drawResult, drawRoom, drawRules, drawWaiting, drawWords, type Look, type Place, type Size } from "./room-drawing";
+import type { ClockMark, DrawnOrder, LastPrice, MarkPlace, Size } from "./port";
+import { drawClock, drawGap, drawLast, drawPin, drawPlate, drawResult, drawRoom, drawRules, drawWaiting, drawWords, type Look, type Place } from "./room-drawing";
 import type { Gap } from "./timeline";
 
 const LABEL_HEIGHT = 20;

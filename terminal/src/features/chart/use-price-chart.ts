@@ -14,7 +14,7 @@ import { ChartData, drawnKind } from "./chart-data";
 import { clockExpiry, clockMark } from "./clock-mark";
 import { onColours, readColours, readFont } from "./colours";
 import { drawnOrder } from "./drawn-order";
-import type { ChartKind, ChartOptions, ChartPort, MarkPlace } from "./port";
+import type { ChartKind, ChartOptions, ChartPort, MarkPlace, Size } from "./port";
 import { useChartTexts, type ChartTexts } from "./texts";
 
 const CHECK_EVERY_MS = 10_000;
@@ -30,7 +30,7 @@ export interface ChartAsk {
   roomy: boolean;
   compact: boolean;
   engine: (element: HTMLElement, options: ChartOptions) => Promise<ChartPort> | ChartPort;
-  onMarks: (places: readonly MarkPlace[]) => void;
+  onMarks: (places: readonly MarkPlace[], room: Size) => void;
 }
 
 /** Keep a chart of one symbol and interval drawn in an element, from stored and live ticks. */

@@ -2,11 +2,12 @@ import { mount } from "@vue/test-utils";
 import { expect, it } from "vitest";
 import type { FiguresGroup } from "@/api/schema";
 import { i18n } from "@/i18n";
+import { spoken } from "@/i18n/compile";
 import { journal } from "@/i18n/en/journal";
 import { barOf, bucketOf, judged } from "./figures";
 import GroupTable from "./GroupTable.vue";
 
-i18n.global.mergeLocaleMessage("en", journal);
+i18n.global.mergeLocaleMessage("en", spoken(journal));
 const group = (key: string, changes: Partial<FiguresGroup> = {}): FiguresGroup => ({
   key, orders: 40, decided: 40, won: 30, lost: 10, tied: 0, refunded: 0, win_percent: "75.0", interval: ["59.8", "85.8"], break_even_percent: "54.1",
   verdict: "above", turnover: "400.00", profit: "155.00", expectancy: "3.8750", return_percent: "38.75", ...changes,

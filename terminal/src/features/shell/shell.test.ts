@@ -3,6 +3,7 @@ import { describe, expect, it, vi } from "vitest";
 import { createMemoryHistory, createRouter } from "vue-router";
 import { i18n } from "@/i18n";
 import { useShortcuts } from "@/lib/shortcuts";
+import { useBridgeAlerts } from "@/stores/bridge-alerts";
 import { useEvidence } from "@/stores/evidence";
 import { usePreferences } from "@/stores/preferences";
 import { useShell } from "@/stores/shell";
@@ -25,6 +26,14 @@ describe("the frame", () => {
     expect(usePreferences().ledger).toBe("real");
     expect(bar.get("[data-account=real]").attributes("aria-checked")).toBe("true");
     expect(bar.get("[role=radiogroup]").attributes("aria-label")).toBe("Account: Real, Real money");
+  });
+
+  it("counts the bridge's unseen alerts at the page that leads to them, aloud too", () => {
+    const alerts = useBridgeAlerts();
+    const links = mount(LeftRail, { global: { plugins: [i18n, createRouter({ history: createMemoryHistory(), routes: [{ path: "/", component: page }, { path: "/developer", name: "developer", component: page }] })] } });
+    expect(links.get("a").attributes("aria-label")).toBe("Developer");
+    alerts.add([{ id: "a1", at: "2026-11-30T10:00:00.000Z" }]);
+    return links.vm.$nextTick().then(() => { expect([links.get("a").attributes("aria-label"), links.get("em").text()]).toEqual(["Developer, 1 new alert of the bridge", "1"]); });
   });
 
   it("leads only to pages that there are", () => {

@@ -1,7 +1,9 @@
 import { onMounted, onUnmounted, watch } from "vue";
 import { useI18n } from "vue-i18n";
 import { useFormats } from "@/lib/formats";
+import { bringBridgeWords } from "@/features/bridge/words";
 import { useAnnouncer, type Tone } from "@/stores/announcer";
+import { useBridgeAlerts } from "@/stores/bridge-alerts";
 import { useConnection } from "@/stores/connection";
 import { useLive } from "@/stores/live";
 import { useOrders } from "@/stores/orders";
@@ -10,10 +12,12 @@ import { useWallets } from "@/stores/wallets";
 
 /** Keep the page joined to the server while it is open, and say what happened: results, and the connection. */
 export function useNews(): void {
-  const { t } = useI18n();
+  const { t, te } = useI18n();
   const formats = useFormats();
   const [live, orders, wallets] = [useLive(), useOrders(), useWallets()];
   const [connection, announcer, preferences] = [useConnection(), useAnnouncer(), usePreferences()];
+
+  const bridgeAlerts = useBridgeAlerts();
 
   function onVisible(): void {
     if (!document.hidden) live.hurry();
@@ -33,6 +37,15 @@ export function useNews(): void {
     const tone: Tone = order.state;
     const words = { result: t(`result.${order.state}`), profit: formats.signed(order.profit ?? "0.00"), currency: wallets.currency };
     announcer.show(tone, t("announce.settledTitle", words), `${t(`account.${order.ledger}`)}: ${order.symbol} ${t(`positions.direction.${order.direction}`)}`);
+  });
+
+  watch(() => bridgeAlerts.last, async (alert) => {
+    if (!alert) return;
+    // Without its words the alert is told by the name of its kind.
+    await bringBridgeWords().catch(() => undefined);
+    const kind = `bridge.alerts.kind.${alert.kind}`;
+    const [account, address] = [t("announce.bridgeAt", { account: alert.account, server: alert.server }), alert.address === "" ? "" : t("announce.bridgeFrom", { address: alert.address })];
+    announcer.show(alert.kind === "paired" ? "accepted" : "refused", t("announce.bridge", { what: te(kind) ? t(kind) : alert.kind }), `${account}${address}`, { to: { name: "bridge-alerts" }, label: t("announce.bridgeSee") });
   });
 
   watch(() => connection.cutOff, (cutOff, before) => {

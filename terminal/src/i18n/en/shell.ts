@@ -130,6 +130,11 @@ export const shell = {
     proofBody: "Open and settled orders stand here. Each settled one has a receipt that your browser can check, and the fairness page holds everything it follows from.",
   },
   announce: {
+    bridge: "Bridge: {what}",
+    bridgeAt: "{account} at {server}",
+    bridgeFrom: ", from {address}",
+    bridgeSee: "See the alerts",
+    bridgeUnseen: "{page}, {count} new alert of the bridge | {page}, {count} new alerts of the bridge",
     accepted: "{account}: {symbol} {direction} {stake} accepted",
     settled: "{account}: {symbol} {direction} {result}, {profit} {currency}",
     settledTitle: "{result} {profit} {currency}",

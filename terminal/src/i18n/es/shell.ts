@@ -131,6 +131,11 @@ export const shell: typeof english = {
     proofBody: "Aquí están las operaciones abiertas y las liquidadas. Cada liquidada tiene un recibo que tu navegador puede verificar, y la página de transparencia guarda todo aquello de lo que sale el resultado.",
   },
   announce: {
+    bridge: "Puente: {what}",
+    bridgeAt: "{account} en {server}",
+    bridgeFrom: ", desde {address}",
+    bridgeSee: "Ver los avisos",
+    bridgeUnseen: "{page}, {count} aviso nuevo del puente | {page}, {count} avisos nuevos del puente",
     accepted: "{account}: {symbol} {direction} {stake}, operación aceptada",
     settled: "{account}: {symbol} {direction}, {result}, {profit} {currency}",
     settledTitle: "{result} {profit} {currency}",

@@ -131,6 +131,11 @@ export const shell: typeof english = {
     proofBody: "Здесь открытые и рассчитанные сделки. У каждой рассчитанной есть квитанция, которую проверит ваш браузер, а на странице честности лежит всё, из чего следует результат.",
   },
   announce: {
+    bridge: "Мост: {what}",
+    bridgeAt: "{account} на {server}",
+    bridgeFrom: ", с адреса {address}",
+    bridgeSee: "Посмотреть оповещения",
+    bridgeUnseen: "{page}, {count} новое оповещение моста | {page}, {count} новых оповещения моста | {page}, {count} новых оповещений моста",
     accepted: "{account}: {symbol} {direction} {stake}, сделка принята",
     settled: "{account}: {symbol} {direction}, {result}, {profit} {currency}",
     settledTitle: "{result} {profit} {currency}",

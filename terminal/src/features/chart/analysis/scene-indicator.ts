@@ -1,6 +1,6 @@
 import { registerIndicator, type XAxis, type YAxis } from "klinecharts";
 import type { Frame, Scene } from "../scene";
-import type { DrawnKind, MarkPlace } from "../port";
+import type { DrawnKind, MarkPlace, Size } from "../port";
 
 export const SCENE = "fairScene";
 
@@ -11,7 +11,7 @@ export interface Stage {
   positionOf: (atMs: number) => number;
   /** Whether a gap lies before a candle: a line is not drawn across it. */
   gapBefore: (timestamp: number) => boolean;
-  onMarks: (places: readonly MarkPlace[]) => void;
+  onMarks: (places: readonly MarkPlace[], room: Size) => void;
 }
 
 function frameOf(stage: Stage, xAxis: XAxis, yAxis: YAxis, width: number, height: number): Frame {
@@ -121,7 +121,7 @@ export function registerScene(): void {
         const { from, to } = chart.getVisibleRange();
         drawLine(ctx, stage, xAxis, yAxis, bounding.height, { bars: chart.getDataList(), from, to, filled: kind === "area" });
       }
-      stage.onMarks(stage.scene.above(ctx, frame));
+      stage.onMarks(stage.scene.above(ctx, frame), frame.size);
       drawLabels(ctx, stage.scene, frame);
       ctx.restore();
       return true;
