@@ -55,6 +55,8 @@ _api: list[URLPattern | URLResolver] = [
     path("fairness/bridge", BridgeIncidentsView.as_view()),
 ]
 
+admin.autodiscover()
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),

@@ -38,6 +38,7 @@ FORBIDDEN_FIELD = re.compile(
     r"(^|_)(price|bid|ask|tick|seq|watermark|candidate|result|outcome|profit|payout_percent|balance|stake$|latency"
     r"|state|reason|open|close|settled|evidence|entry_no|revision)(_|$)"
 )
+admin.autodiscover()
 ALL = sorted(admin.site._registry.items(), key=lambda pair: pair[0]._meta.label_lower)
 
 
