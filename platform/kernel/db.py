@@ -91,7 +91,7 @@ class Prepared:
     def __init__(self, sql: str) -> None:
         self._params = list(dict.fromkeys(_PLACEHOLDER.findall(sql)))
         numbered = {name: f"${number}" for number, name in enumerate(self._params, 1)}
-        self._sql = _PLACEHOLDER.sub(lambda found: numbered[found[1]], sql).encode()
+        self._sql = _PLACEHOLDER.sub(lambda found: numbered[found[1]], sql).replace("%%", "%").encode()
         self._prepared: WeakKeyDictionary[Connection[Any], bytes] = WeakKeyDictionary()
 
     def committed(self, params: Mapping[str, str]) -> tuple[str, ...]:
