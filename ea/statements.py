@@ -8,9 +8,9 @@ NOW_US = "floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 
 # --- the log ------------------------------------------------------------------------------------------
 
-# One statement logs a batch and makes each event's order due, all of it or nothing: what is there already, by any of its
-# keys, is an error. It is a transaction of its own, whose commit waits for the disk, whatever the server's default is:
-# what we acknowledge is there.
+# One statement logs a batch and makes each event's order due, all of it or nothing: what is there already, by any of
+# its keys, is an error. It is a transaction of its own, whose commit waits for the disk, whatever the server's default
+# is: what we acknowledge is there.
 _LOG = f"""
 WITH clock AS MATERIALIZED (SELECT {NOW_US} AS now_us, set_config('synchronous_commit', 'on', true)),
 logged AS (

@@ -6,6 +6,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -13,11 +14,13 @@ from weakref import WeakKeyDictionary
 from django.db import close_old_connections, connection, transaction
 from django.db.transaction import TransactionManagementError
 from psycopg import Connection
-from psycopg.errors import error_from_result
+from psycopg.errors import FeatureNotSupported, InvalidSqlStatementName, error_from_result
 from psycopg.pq import ExecStatus
 
 Params = Mapping[str, Any] | Sequence[Any]
 T = TypeVar("T")
+# Of a prepared statement that is gone, or whose tables have changed so that it has to be prepared anew.
+_STALE = (InvalidSqlStatementName, FeatureNotSupported)
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 
 
@@ -83,12 +86,13 @@ def pipelined() -> Iterator[None]:
 class Prepared:
     """A statement for a path where the driver's cursor and a transaction around it cost more than its rows.
 
-    Parameters go as texts and are cast in the statement, so that none may be guessed at; its answer is one row of texts.
+    Parameters go as texts and are cast in the statement, so that none is guessed at; its answer is one row of texts.
     """
 
     _numbers = itertools.count(1)
 
     def __init__(self, sql: str) -> None:
+        self._named_sql = sql
         self._params = list(dict.fromkeys(_PLACEHOLDER.findall(sql)))
         numbered = {name: f"${number}" for number, name in enumerate(self._params, 1)}
         self._sql = _PLACEHOLDER.sub(lambda found: numbered[found[1]], sql).replace("%%", "%").encode()
@@ -97,10 +101,19 @@ class Prepared:
     def committed(self, params: Mapping[str, str]) -> tuple[str, ...]:
         """Run it as a transaction of its own, and return its row once that is committed.
 
-        :raises TransactionManagementError: within a transaction, which would be committed later
+        :raises RuntimeError: within a transaction, which would be committed later
         """
         if connection.in_atomic_block:
-            raise TransactionManagementError("what is told as committed cannot be part of a transaction")
+            # Django lets its test cases do this, whose own transaction has begun in the driver, and nobody else.
+            with transaction.atomic(durable=True):
+                return tuple(str(value) for value in rows(self._named_sql, params)[0])
+        run: Callable[..., tuple[str, ...]] = self._run
+        # Whoever watches the statements of a connection sees these as well.
+        for watching in reversed(connection.execute_wrappers):
+            run = partial(watching, run)
+        return run(self._named_sql, params, False, {"connection": connection})
+
+    def _run(self, _: str, params: Mapping[str, str], *__: object) -> tuple[str, ...]:
         connection.close_if_health_check_failed()
         connection.ensure_connection()
         driver: Connection[Any] = connection.connection
@@ -109,9 +122,10 @@ class Prepared:
             name = self._prepared.get(driver) or self._prepare(driver)
             result = driver.pgconn.exec_prepared(name, values)
             if result.status != ExecStatus.TUPLES_OK:
-                # Whatever was wrong, it may be the prepared statement.
-                self._prepared.pop(driver, None)
-                raise error_from_result(result)
+                error = error_from_result(result)
+                if isinstance(error, _STALE):
+                    self._prepared.pop(driver, None)
+                raise error
             row = [result.get_value(0, column) for column in range(result.nfields)]
         return tuple((value or b"").decode() for value in row)
 

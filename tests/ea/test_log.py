@@ -160,7 +160,7 @@ def test_an_unknown_commit_begins_a_new_chain(one: Installation) -> None:
 
 
 def test_nothing_stays_of_a_batch_that_fails(one: Installation) -> None:
-    """ea 6.1: a batch is in the log whole or not at all, here when the events are written and their orders cannot be."""
+    """ea 6.1: a batch is in the log whole or not at all, here when events are written and their orders cannot be."""
     log, batch = EventLog(), [arrived(one, seq) for seq in range(1, 4)]
     db.run("SET lock_timeout = 50")
     try:
