@@ -31,6 +31,7 @@ DATABASE_AWAY = (DatabaseError, InterfaceError, DriverError)
 _REFUSED_BY_TABLES = (DataError, IntegrityError)
 _LOG, _LOG_AND_REPEATS = db.Prepared(statements.LOG), db.Prepared(statements.LOG_AND_REPEATS)
 _ATTEMPTS = 5
+_AGAIN_S = 1.0
 # Events that came again and are not noted yet; more than these are only counted.
 _REPEATS_MAX = 10_000
 
@@ -78,6 +79,7 @@ class EventLog:
         self._notice_every_s, self._told_s = notice_every_s, -notice_every_s
         self._untold = set[int]()
         self._repeats = Counter[int]()
+        self._came_again_s = -_AGAIN_S
         self._begin_chain()
 
     @property
@@ -166,13 +168,18 @@ class EventLog:
     def _appended(self, batch: Sequence[Arrived]) -> list[Logged]:
         results: dict[int, Logged] = {}
         waiting = dict(enumerate(batch))
+        # Where something has come again more of it will, and a look is cheaper than a statement that fails.
+        look_first = time.monotonic() - self._came_again_s < _AGAIN_S
         for _ in range(_ATTEMPTS):
             # A second event with a key of the first is looked at once the first is there.
             chosen = _distinct(waiting)
-            found = self._written(chosen)
+            found = None if look_first else self._written(chosen)
             if found is None:
                 # Some are in the log already: they are told what is stored, the others are tried again without them.
                 found = _stored(chosen)
+                if found:
+                    self._came_again_s = time.monotonic()
+                look_first = False
             results |= found
             for ord_ in found:
                 del waiting[ord_]

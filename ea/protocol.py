@@ -232,20 +232,23 @@ def payloads_listed(body: bytes) -> tuple[list[bytes], bool]:
 
 
 class Mac:
-    """HMAC-SHA256 under one secret (RFC 2104): whoever checks many payloads keeps its blocks, and each costs a third.
+    """HMAC-SHA256 under one secret (RFC 2104): whoever checks many payloads keeps it, with its blocks digested.
 
-    It has no text form, so that a secret cannot slip into a log.
+    The library's own does the same with three contexts to copy in place of two, and a layer of Python above them.
     """
 
     __slots__ = ("_inner", "_outer")
 
     def __init__(self, secret: bytes) -> None:
         block = (secret if len(secret) <= _BLOCK_BYTES else sha256(secret).digest()).ljust(_BLOCK_BYTES, b"\0")
-        self._inner, self._outer = block.translate(_INNER), block.translate(_OUTER)
+        self._inner, self._outer = sha256(block.translate(_INNER)), sha256(block.translate(_OUTER))
 
     def hexdigest(self, octets: bytes) -> str:
         """Return the HMAC of some bytes in lower case."""
-        return sha256(self._outer + sha256(self._inner + octets).digest()).hexdigest()
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(octets)
+        outer.update(inner.digest())
+        return outer.hexdigest()
 
 
 def signature_holds(payload: bytes, mac: Mac) -> bool:
