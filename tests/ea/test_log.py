@@ -248,6 +248,25 @@ def test_a_commit_of_the_log_waits_for_the_disk_whatever_the_default_is(one: Ins
         db.run("RESET synchronous_commit")
 
 
+def test_while_events_come_again_no_statement_fails(one: Installation) -> None:
+    """ADR 0045: clients that come back do not fill the server's log with an error for each batch."""
+    log, first, failed = EventLog(), arrived(one, 1), list[str]()
+
+    def watching(execute: Any, sql: str, *rest: Any) -> Any:
+        try:
+            return execute(sql, *rest)
+        except IntegrityError:
+            failed.append(sql)
+            raise
+
+    log.append([first])
+    with connection.execute_wrapper(watching):
+        for seq in (2, 3, 4):
+            assert [result.duplicate for result in log.append([first, arrived(one, seq)])] == [True, False]
+    assert len(failed) == 1
+    assert chain_holds()
+
+
 def test_no_order_begins_without_its_event(one: Installation) -> None:
     """ea 6.1: what becomes of an event is on record for events of the log only, and begins as received."""
     EventLog().append([arrived(one, 1)])
