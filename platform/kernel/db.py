@@ -14,13 +14,13 @@ from weakref import WeakKeyDictionary
 from django.db import close_old_connections, connection, transaction
 from django.db.transaction import TransactionManagementError
 from psycopg import Connection
-from psycopg.errors import FeatureNotSupported, InvalidSqlStatementName, error_from_result
-from psycopg.pq import ExecStatus
+from psycopg.errors import error_from_result
+from psycopg.pq import DiagnosticField, ExecStatus
 
 Params = Mapping[str, Any] | Sequence[Any]
 T = TypeVar("T")
-# Of a prepared statement that is gone, or whose tables have changed so that it has to be prepared anew.
-_STALE = (InvalidSqlStatementName, FeatureNotSupported)
+# A prepared statement is gone, as all are after a roll-back of the driver, or its tables have changed: it did nothing.
+_STALE = (b"26000", b"0A000")
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 
 
@@ -121,11 +121,10 @@ class Prepared:
         with connection.wrap_database_errors:
             name = self._prepared.get(driver) or self._prepare(driver)
             result = driver.pgconn.exec_prepared(name, values)
+            if result.error_field(DiagnosticField.SQLSTATE) in _STALE:
+                result = driver.pgconn.exec_prepared(self._prepare(driver), values)
             if result.status != ExecStatus.TUPLES_OK:
-                error = error_from_result(result)
-                if isinstance(error, _STALE):
-                    self._prepared.pop(driver, None)
-                raise error
+                raise error_from_result(result)
             row = [result.get_value(0, column) for column in range(result.nfields)]
         return tuple((value or b"").decode() for value in row)
 
