@@ -33,6 +33,7 @@ from ea.pairing import pairing_redeem
 from ea.presence import asked_over_http
 from ea.protocol import (
     EVENTS_MAX,
+    Mac,
     ParamsAck,
     Word40,
     Word64,
@@ -272,7 +273,7 @@ def _params_noted(payload: bytes, asked: _Asked) -> Noted:
 def _checked(key: LiveKey | None, payload: bytes, asked: _Asked) -> None:
     if key is None:
         raise Rejected(RejectCode.UNKNOWN_KEY, "there is no such key")
-    if not signature_holds(payload, key.secret):
+    if not signature_holds(payload, Mac(key.secret)):
         raise Rejected(RejectCode.BAD_SIG, "the signature does not hold")
     key.check(address=asked.address, now_ms=wall_ms())
 

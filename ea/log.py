@@ -13,6 +13,7 @@ from uuid import UUID
 import structlog
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, transaction
 from psycopg import Error as DriverError
+from psycopg.errors import UniqueViolation
 
 from ea import statements
 from ea.codes import RejectCode
@@ -28,12 +29,15 @@ log = structlog.get_logger(__name__)
 # A listener is a connection of the driver's own, whose errors come without Django's wrapping.
 DATABASE_AWAY = (DatabaseError, InterfaceError, DriverError)
 _REFUSED_BY_TABLES = (DataError, IntegrityError)
+_LOG, _LOG_AND_REPEATS = db.Prepared(statements.LOG), db.Prepared(statements.LOG_AND_REPEATS)
 _ATTEMPTS = 5
+_AGAIN_S = 1.0
 # Events that came again and are not noted yet; more than these are only counted.
 _REPEATS_MAX = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+# As many of these are made as there are signals, and a frozen one takes four times as long to make.
+@dataclass(slots=True)
 class Arrived:
     """A verified signal that is not logged yet; instants in Unix microseconds by this machine's clock."""
 
@@ -46,7 +50,7 @@ class Arrived:
     rtt_us: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Logged:
     """What became of an arrived event.
 
@@ -75,6 +79,7 @@ class EventLog:
         self._notice_every_s, self._told_s = notice_every_s, -notice_every_s
         self._untold = set[int]()
         self._repeats = Counter[int]()
+        self._came_again_s = -_AGAIN_S
         self._begin_chain()
 
     @property
@@ -163,13 +168,18 @@ class EventLog:
     def _appended(self, batch: Sequence[Arrived]) -> list[Logged]:
         results: dict[int, Logged] = {}
         waiting = dict(enumerate(batch))
+        # Where something has come again more of it will, and a look is cheaper than a statement that fails.
+        look_first = time.monotonic() - self._came_again_s < _AGAIN_S
         for _ in range(_ATTEMPTS):
             # A second event with a key of the first is looked at once the first is there.
             chosen = _distinct(waiting)
-            found = self._written(chosen)
+            found = None if look_first else self._written(chosen)
             if found is None:
                 # Some are in the log already: they are told what is stored, the others are tried again without them.
                 found = _stored(chosen)
+                if found:
+                    self._came_again_s = time.monotonic()
+                look_first = False
             results |= found
             for ord_ in found:
                 del waiting[ord_]
@@ -184,18 +194,16 @@ class EventLog:
         for event in events:
             links.append(hashlib.sha256(links[-1] + event.sha256).digest())
         noted = dict(self._repeats)
+        asked = {"chain": str(self._chain), "no": str(self._no)} | _columns(events, links)
         reach("ea.arrived")
-        with transaction.atomic(durable=True):
-            with db.pipelined():
-                asked = {"chain": self._chain, "no": self._no} | _columns(events, links)
-                ((written, log_us),) = db.send(statements.LOG, asked).rows()
-                if noted:
-                    db.send(statements.REPEATS, _repeat_columns(noted))
-            if written < len(batch):
-                transaction.set_rollback(True)
+        try:
+            told = _LOG_AND_REPEATS.committed(asked | _repeat_columns(noted)) if noted else _LOG.committed(asked)
+        except IntegrityError as error:
+            if isinstance(error.__cause__, UniqueViolation):
                 return None
-            reach("ea.logged")
+            raise
         reach("ea.log_committed")
+        log_us = int(told[0])
         self._no, self._link = self._no + len(batch), links[-1]
         self._noted(noted)
         count("ea_events_logged", len(batch))
@@ -205,38 +213,40 @@ class EventLog:
 
 def _distinct(waiting: dict[int, Arrived]) -> dict[int, Arrived]:
     """Return the events of which no earlier one has a key."""
+    keys = {ord_: _keys(event) for ord_, event in waiting.items()}
+    if len({key for some in keys.values() for key in some}) == sum(map(len, keys.values())):
+        return dict(waiting)
     chosen, taken = dict[int, Arrived](), set[object]()
     for ord_, event in waiting.items():
-        keys = _keys(event)
-        if taken.isdisjoint(keys):
+        if taken.isdisjoint(keys[ord_]):
             chosen[ord_] = event
-            taken |= keys
+            taken.update(keys[ord_])
     return chosen
 
 
-def _keys(event: Arrived) -> set[object]:
+def _keys(event: Arrived) -> tuple[object, ...]:
     signal = event.signal
-    keys: set[object] = {signal.event_id, (signal.kid, signal.sid, signal.seq)}
-    if signal.src_ticket is not None:
-        keys.add((event.link_id, signal.source, signal.src_ticket, signal.action))
-    return keys
+    number = signal.kid, signal.sid, signal.seq
+    if signal.src_ticket is None:
+        return signal.event_id, number
+    return signal.event_id, number, (event.link_id, signal.source, signal.src_ticket, signal.action)
 
 
 def _columns(events: Sequence[Arrived], links: Sequence[bytes]) -> dict[str, str]:
     """Return events column by column, each as PostgreSQL's text of an array: the driver is slower by far."""
     signals = [event.signal for event in events]
     return {
-        "event_ids": _array(signal.event_id for signal in signals),
+        "event_ids": _array([signal.event_id for signal in signals]),
         "links": db.numbers_array(event.link_id for event in events),
-        "kids": _array(signal.kid for signal in signals),
-        "sids": _array(_quoted(signal.sid) for signal in signals),
+        "kids": _array([signal.kid for signal in signals]),
+        "sids": _array([_quoted(signal.sid) for signal in signals]),
         "seqs": db.numbers_array(signal.seq for signal in signals),
-        "sources": _array(signal.source for signal in signals),
-        "tickets": _array(_quoted(signal.src_ticket) for signal in signals),
-        "actions": _array(signal.action for signal in signals),
-        "raws": _array(_bytes(event.raw) for event in events),
-        "digests": _array(_bytes(event.sha256) for event in events),
-        "prev_digests": _array(_bytes(link) for link in links[:-1]),
+        "sources": _array([signal.source for signal in signals]),
+        "tickets": _array([_quoted(signal.src_ticket) for signal in signals]),
+        "actions": _array([signal.action for signal in signals]),
+        "raws": _octets([event.raw for event in events]),
+        "digests": _octets([event.sha256 for event in events]),
+        "prev_digests": _octets(links[:-1]),
         "offsets_ms": db.numbers_array(event.offset_ms for event in events),
         "rtts_us": db.numbers_array(event.rtt_us for event in events),
         "recvs_us": db.numbers_array(event.recv_us for event in events),
@@ -248,11 +258,16 @@ def _array(words: Iterable[str]) -> str:
 
 
 def _quoted(word: str | None) -> str:
-    return "NULL" if word is None else '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if word is None:
+        return "NULL"
+    if "\\" in word or '"' in word:
+        word = word.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{word}"'
 
 
-def _bytes(octets: bytes) -> str:
-    return f'"\\\\x{octets.hex()}"'
+def _octets(values: Iterable[bytes]) -> str:
+    # The backslash stands twice: once for the array, once for the value.
+    return _array([f'"\\\\x{value.hex()}"' for value in values])
 
 
 def _stored(batch: dict[int, Arrived]) -> dict[int, Logged]:

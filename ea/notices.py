@@ -21,9 +21,9 @@ DUE_CHANNEL, TOLD_CHANNEL = "ea_due", "ea_told"
 
 # A payload has less than 8,000 bytes.
 _LINKS_MAX = 300
-_NOTIFY = """
+_NOTIFY = db.Prepared("""
 SELECT set_config('synchronous_commit', 'off', true), pg_notify(%(channel)s, payload)
-FROM unnest(%(payloads)s::text[]) AS payload"""
+FROM unnest(%(payloads)s::text[]) AS payload""")
 
 
 def notice_send(channel: str, links: Iterable[int]) -> None:
@@ -31,7 +31,7 @@ def notice_send(channel: str, links: Iterable[int]) -> None:
     told = sorted(set(links))
     parts = [told[begin : begin + _LINKS_MAX] for begin in range(0, len(told), _LINKS_MAX)]
     try:
-        db.rows(_NOTIFY, {"channel": channel, "payloads": [",".join(map(str, part)) for part in parts]})
+        _NOTIFY.committed({"channel": channel, "payloads": db.words_array(",".join(map(str, part)) for part in parts)})
     except (DatabaseError, InterfaceError) as error:
         count("ea_notices_failed", channel=channel)
         log.warning("ea_notice_failed", channel=channel, error=str(error))

@@ -8,6 +8,7 @@ so that a client needs no JSON library to sign.
 from __future__ import annotations
 
 import hmac
+from hashlib import sha256
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -22,6 +23,9 @@ HEARTBEAT_S = 5
 HEARTBEATS_MISSED_MAX = 3
 _SIG_HEAD = b',"sig":"'
 _SIG_BYTES = len(_SIG_HEAD) + 64 + len(b'"}')
+
+_BLOCK_BYTES = 64
+_INNER, _OUTER = bytes(octet ^ 0x36 for octet in range(256)), bytes(octet ^ 0x5C for octet in range(256))
 
 INT64 = 2**63 - 1
 # Neither control characters nor halves of surrogate pairs: PostgreSQL and logs hold what is left.
@@ -227,22 +231,32 @@ def payloads_listed(body: bytes) -> tuple[list[bytes], bool]:
     return payloads, True
 
 
-def mac_begun(secret: bytes) -> hmac.HMAC:
-    """Return a secret's HMAC of nothing yet: whoever checks many payloads keeps it, and each costs half."""
-    return hmac.new(secret, digestmod="sha256")
+class Mac:
+    """HMAC-SHA256 under one secret (RFC 2104): whoever checks many payloads keeps it, with its blocks digested.
 
-
-def signature_holds(payload: bytes, secret: bytes | hmac.HMAC) -> bool:
-    """Whether a payload ends in the HMAC of what stands in front of it; takes the same time for every wrong one.
-
-    :param secret: or its HMAC of nothing yet, which stays so
+    The library's own does the same with three contexts to copy in place of two, and a layer of Python above them.
     """
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, secret: bytes) -> None:
+        block = (secret if len(secret) <= _BLOCK_BYTES else sha256(secret).digest()).ljust(_BLOCK_BYTES, b"\0")
+        self._inner, self._outer = sha256(block.translate(_INNER)), sha256(block.translate(_OUTER))
+
+    def hexdigest(self, octets: bytes) -> str:
+        """Return the HMAC of some bytes in lower case."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(octets)
+        outer.update(inner.digest())
+        return outer.hexdigest()
+
+
+def signature_holds(payload: bytes, mac: Mac) -> bool:
+    """Whether a payload ends in the HMAC of what stands in front of it; takes the same time for every wrong one."""
     ending = payload[-_SIG_BYTES:]
     if ending[:8] != _SIG_HEAD or ending[-2:] != b'"}':
         return False
-    mac = mac_begun(secret) if isinstance(secret, bytes) else secret.copy()
-    mac.update(payload[:-_SIG_BYTES])
-    return hmac.compare_digest(mac.hexdigest().encode(), ending[8:-2])
+    return hmac.compare_digest(mac.hexdigest(payload[:-_SIG_BYTES]).encode(), ending[8:-2])
 
 
 def signed(payload: bytes, secret: bytes) -> bytes:

@@ -8,10 +8,10 @@ NOW_US = "floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 
 # --- the log ------------------------------------------------------------------------------------------
 
-# One statement logs a batch and makes each event's order due. Whatever is there already, by any of its keys, is left
-# out; the caller sees by the number of those that were written whether there was anything. Its commit waits for the
-# disk, whatever the server's default is: what we acknowledge is there.
-LOG = f"""
+# One statement logs a batch and makes each event's order due, all of it or nothing: what is there already, by any of
+# its keys, is an error. It is a transaction of its own, whose commit waits for the disk, whatever the server's default
+# is: what we acknowledge is there.
+_LOG = f"""
 WITH clock AS MATERIALIZED (SELECT {NOW_US} AS now_us, set_config('synchronous_commit', 'on', true)),
 logged AS (
     INSERT INTO ea_event (event_id, link_id, kid, sid, seq, source, src_ticket, action, raw, sha256, chain, chain_no,
@@ -25,13 +25,18 @@ logged AS (
         AS arrived(event_id, link_id, kid, sid, seq, source, src_ticket, action, raw, sha256, prev_sha256, offset_ms,
                    rtt_us, recv_us, ord), clock
     ORDER BY ord
-    ON CONFLICT DO NOTHING
     RETURNING id, link_id
 ), made AS (
     INSERT INTO ea_order (event_id, link_id, state, step, strategy)
     SELECT id, link_id, 'received', 0, '' FROM logged
-)
-SELECT (SELECT count(*) FROM logged), now_us FROM clock"""
+)"""
+_AGAIN = f"""
+INSERT INTO ea_repeat (event_id, times, at_us)
+SELECT event_id, times, {NOW_US} FROM unnest(%(events)s::bigint[], %(times)s::int[]) AS again(event_id, times)"""
+
+LOG = f"{_LOG}\nSELECT now_us FROM clock"
+LOG_AND_REPEATS = f"{_LOG}, again AS ({_AGAIN}\n)\nSELECT now_us FROM clock"
+REPEATS = _AGAIN
 
 # What stands in the log in the way of events, the same event first, then the same ticket, then the same number.
 STORED = """
@@ -51,10 +56,6 @@ CROSS JOIN LATERAL (
 JOIN ea_event AS event ON event.id = found.id
 LEFT JOIN ea_order ON ea_order.event_id = event.id
 ORDER BY asked.ord, found.way"""
-
-REPEATS = f"""
-INSERT INTO ea_repeat (event_id, times, at_us)
-SELECT event_id, times, {NOW_US} FROM unnest(%(events)s::bigint[], %(times)s::int[]) AS again(event_id, times)"""
 
 # --- execution ----------------------------------------------------------------------------------------
 

@@ -276,7 +276,7 @@ _TRIGGERS = {
     "settlement_resettlement": ("settlement_resettlement_append_only", "settlement_resettlement_no_truncate"),
     "settlement_invariant_night": ("settlement_invariant_night_append_only", "settlement_invariant_night_no_truncate"),
     "ea_event": ("ea_event_append_only", "ea_event_no_truncate"),
-    "ea_order": ("ea_order_guard", "ea_order_no_truncate"),
+    "ea_order": ("ea_order_begins", "ea_order_guard", "ea_order_has_event", "ea_order_no_truncate"),
     "ea_order_event": ("ea_order_event_follows", "ea_order_event_append_only", "ea_order_event_no_truncate"),
     "ea_latency": ("ea_latency_append_only", "ea_latency_no_truncate"),
     "ea_alert": ("ea_alert_append_only", "ea_alert_no_truncate"),

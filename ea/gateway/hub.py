@@ -35,6 +35,8 @@ log = structlog.get_logger(__name__)
 SESSIONS_MAX = 5_000
 ALERT_EVERY_S = 60.0
 _SWEEP_S = 1.0
+# Who shows every few seconds that it lives is answered each time, and needs no further sign of life.
+QUIET_S = HEARTBEAT_S + _SWEEP_S
 
 
 class Hub:
@@ -218,7 +220,7 @@ class Hub:
                 known = session.stage is Stage.KNOWN
                 if now_s - session.heard_s > (SILENT_S if known else HELLO_S):
                     session.close("silent")
-                elif known and now_s - session.said_s >= HEARTBEAT_S:
+                elif known and now_s - session.said_s >= QUIET_S:
                     session.say(ServerHeartbeat(seq=0, t_ms=now_ms, server_ms=now_ms))
 
     def _presences_write(self, *, all_of_them: bool) -> None:

@@ -32,11 +32,11 @@ from ea.protocol import (
     HEARTBEAT_S,
     Heartbeat,
     Hello,
+    Mac,
     Message,
     ParamsAck,
     Resync,
     Signal,
-    mac_begun,
     message_decoded,
     signature_holds,
 )
@@ -73,7 +73,7 @@ class Session:
         self.heard_s = self.said_s = time.monotonic()
         self.stalled = False
         self._nonce = secrets.token_hex(16)
-        self._mac: hmac.HMAC | None = None
+        self._mac: Mac | None = None
         self._held: list[bytes] = []
         self._numbers = Numbers(0)
         self._unacked = 0
@@ -132,7 +132,7 @@ class Session:
             return
         assert key is not None
         self.stage, self.key, self.sid, self.told_no = Stage.KNOWN, key, hello.sid, known.told_no
-        self._mac = mac_begun(key.secret)
+        self._mac = Mac(key.secret)
         self._numbers = Numbers(known.last_seq)
         if hello.first_seq is not None:
             self._missing(self._numbers.go_on_at(hello.first_seq))
@@ -167,7 +167,7 @@ class Session:
         if key is None:
             raise Rejected(RejectCode.UNKNOWN_KEY, "there is no such key")
         nonce_holds = hmac.compare_digest(hello.nonce.encode(), self._nonce.encode())
-        if not signature_holds(payload, key.secret) or not nonce_holds:
+        if not signature_holds(payload, Mac(key.secret)) or not nonce_holds:
             raise Rejected(RejectCode.BAD_SIG, "the hello is not signed with this key over this nonce")
         key.check(address=self.address, now_ms=time.time_ns() // 1_000_000)
         if (hello.acct, hello.server) != (key.account, key.server):
@@ -176,7 +176,7 @@ class Session:
     def _signal(self, signal: Signal, payload: bytes) -> None:
         key = self._key_of(signal)
         assert self._mac is not None
-        if not signature_holds(payload, self._mac if key is self.key else key.secret):
+        if not signature_holds(payload, self._mac if key is self.key else Mac(key.secret)):
             raise Rejected(RejectCode.BAD_SIG, "the signature does not hold", event_id=signal.event_id)
         if (signal.acct, signal.server) != (key.account, key.server):
             raise self._refusal(RejectCode.ACCT_MISMATCH, "the key belongs to another account or server", signal)

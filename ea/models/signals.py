@@ -162,7 +162,10 @@ class Event(models.Model):
 class EaOrder(models.Model):
     """What became of an event: one row for each, from its reception on."""
 
-    event = models.OneToOneField(Event, on_delete=models.PROTECT, primary_key=True, related_name="order")
+    # That the event is there, a trigger asks once for each statement: a key would ask, and lock, for each row.
+    event = models.OneToOneField(
+        Event, on_delete=models.PROTECT, primary_key=True, related_name="order", db_constraint=False
+    )
     link = models.ForeignKey(Link, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
     state = models.CharField(max_length=10, choices=[(item.value, item.value) for item in State])
     step = models.SmallIntegerField(default=0, help_text="how many transitions it has made")

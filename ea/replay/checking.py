@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ea.keys import LiveKey, keys_read
-from ea.protocol import signature_holds
+from ea.protocol import Mac, signature_holds
 from ea.replay import folding
 from ea.replay.folding import FoldedOrder, LoggedEvent
 from ea.replay.history import Page, Scope, made_up, numbers_missing, orphans, pages, snapshot, steps_until
@@ -129,7 +129,7 @@ def _event_check(event: LoggedEvent, key: LiveKey | None, result: Replayed) -> N
         result.found(check, example)
     if key is None:
         result.unsigned += 1
-    elif not signature_holds(event.raw, key.secret) or key.link_id != event.link_id:
+    elif not signature_holds(event.raw, Mac(key.secret)) or key.link_id != event.link_id:
         result.found(folding.SIGNED, f"{event.event_id}: not by key {event.kid} of installation {key.link_id}")
 
 

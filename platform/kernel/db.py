@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 from django.db import close_old_connections, connection, transaction
 from django.db.transaction import TransactionManagementError
+from psycopg import Connection
+from psycopg.errors import error_from_result
+from psycopg.pq import DiagnosticField, ExecStatus
 
 Params = Mapping[str, Any] | Sequence[Any]
 T = TypeVar("T")
+# A prepared statement is gone, as all are after a roll-back of the driver, or its tables have changed: it did nothing.
+_STALE = (b"26000", b"0A000")
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 
 
 def rows(sql: str, params: Params = ()) -> list[tuple[Any, ...]]:
@@ -71,6 +81,60 @@ def pipelined() -> Iterator[None]:
     require_transaction()
     with connection.wrap_database_errors, connection.connection.pipeline():
         yield
+
+
+class Prepared:
+    """A statement for a path where the driver's cursor and a transaction around it cost more than its rows.
+
+    Parameters go as texts and are cast in the statement, so that none is guessed at; its answer is one row of texts.
+    """
+
+    _numbers = itertools.count(1)
+
+    def __init__(self, sql: str) -> None:
+        self._named_sql = sql
+        self._params = list(dict.fromkeys(_PLACEHOLDER.findall(sql)))
+        numbered = {name: f"${number}" for number, name in enumerate(self._params, 1)}
+        self._sql = _PLACEHOLDER.sub(lambda found: numbered[found[1]], sql).replace("%%", "%").encode()
+        self._prepared: WeakKeyDictionary[Connection[Any], bytes] = WeakKeyDictionary()
+
+    def committed(self, params: Mapping[str, str]) -> tuple[str, ...]:
+        """Run it as a transaction of its own, and return its row once that is committed.
+
+        :raises RuntimeError: within a transaction, which would be committed later
+        """
+        if connection.in_atomic_block:
+            # Django lets its test cases do this, whose own transaction has begun in the driver, and nobody else.
+            with transaction.atomic(durable=True):
+                return tuple(str(value) for value in rows(self._named_sql, params)[0])
+        run: Callable[..., tuple[str, ...]] = self._run
+        # Whoever watches the statements of a connection sees these as well.
+        for watching in reversed(connection.execute_wrappers):
+            run = partial(watching, run)
+        return run(self._named_sql, params, False, {"connection": connection})
+
+    def _run(self, _: str, params: Mapping[str, str], *__: object) -> tuple[str, ...]:
+        connection.close_if_health_check_failed()
+        connection.ensure_connection()
+        driver: Connection[Any] = connection.connection
+        values = [params[name].encode() for name in self._params]
+        with connection.wrap_database_errors:
+            name = self._prepared.get(driver) or self._prepare(driver)
+            result = driver.pgconn.exec_prepared(name, values)
+            if result.error_field(DiagnosticField.SQLSTATE) in _STALE:
+                result = driver.pgconn.exec_prepared(self._prepare(driver), values)
+            if result.status != ExecStatus.TUPLES_OK:
+                raise error_from_result(result)
+            row = [result.get_value(0, column) for column in range(result.nfields)]
+        return tuple((value or b"").decode() for value in row)
+
+    def _prepare(self, driver: Connection[Any]) -> bytes:
+        name = f"kernel_{next(self._numbers)}".encode()
+        result = driver.pgconn.prepare(name, self._sql)
+        if result.status != ExecStatus.COMMAND_OK:
+            raise error_from_result(result)
+        self._prepared[driver] = name
+        return name
 
 
 # An array as one text, cast to its type in the statement. The driver looks at each element several times over instead,

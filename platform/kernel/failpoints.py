@@ -110,7 +110,6 @@ FAILPOINTS: dict[str, Step] = {
     "wallets.opened": Step("a new user's wallets are open, not committed", WEB),
     # The bridge: signals into the log, then into orders.
     "ea.arrived": Step("signals are received, their log is not written", EA_GATEWAY),
-    "ea.logged": Step("signals are in the log, not committed", EA_GATEWAY),
     "ea.log_committed": Step("signals are in the log, nobody is told", EA_GATEWAY),
     "ea.moved": Step("their transitions are written, not committed", EA_EXECUTOR),
     "ea.submitted": Step("what will be placed is written, nothing is placed", EA_EXECUTOR),

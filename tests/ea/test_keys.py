@@ -15,7 +15,7 @@ from ea.codes import RejectCode, Rejected
 from ea.keys import keys_beside, keys_ended, keys_read, last_seq
 from ea.log import EventLog
 from ea.models import Alert, Key, Link
-from ea.protocol import signature_holds, signed
+from ea.protocol import Mac, signature_holds, signed
 from kernel import db
 from tests.ea.bridge import Installation, installation, with_key
 from tests.ea.events import arrived
@@ -40,7 +40,7 @@ def test_the_command_prints_key_and_secret(capsys: pytest.CaptureFixture[str]) -
     assert (key.link.account, key.link.server, key.link.ledger) == ("777", "Broker-Live", "real")
     assert (key.scopes, key.ledgers, key.networks) == (["source"], ["real"], ["10.0.0.0/8", "::1/128"])
     live = keys_read([kid])[kid]
-    assert signature_holds(signed(b'{"a":1}', secret.encode()), live.secret)
+    assert signature_holds(signed(b'{"a":1}', secret.encode()), Mac(live.secret))
     call_command("create_ea_key", *where)
     assert (Link.objects.count(), Link.objects.get().ledger) == (1, "demo")
 

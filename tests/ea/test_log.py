@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -16,7 +17,9 @@ from ea.codes import RejectCode
 from ea.log import EventLog
 from ea.models import EaOrder, Event
 from ea.protocol import signal_decoded
+from ea.statements import LOG
 from kernel import db
+from settlement.listening import listening_connection
 from tests.ea.bridge import Installation, installation, with_key
 from tests.ea.events import arrived, id_of
 
@@ -157,15 +160,19 @@ def test_an_unknown_commit_begins_a_new_chain(one: Installation) -> None:
 
 
 def test_nothing_stays_of_a_batch_that_fails(one: Installation) -> None:
-    log = EventLog()
-
-    def broken(name: str) -> None:
-        if name == "ea.logged":
-            raise DatabaseError("away")
-
-    with mock.patch.object(log_module, "reach", broken), pytest.raises(DatabaseError):
-        log.append([arrived(one, 1)])
+    """ea 6.1: a batch is in the log whole or not at all, here when events are written and their orders cannot be."""
+    log, batch = EventLog(), [arrived(one, seq) for seq in range(1, 4)]
+    db.run("SET lock_timeout = 50")
+    try:
+        with listening_connection() as other, other.transaction():
+            other.execute("LOCK TABLE ea_order IN EXCLUSIVE MODE")
+            with pytest.raises(DatabaseError):
+                log.append(batch)
+    finally:
+        db.run("RESET lock_timeout")
     assert Event.objects.count() == EaOrder.objects.count() == 0
+    assert [result.duplicate for result in log.append(batch)] == [False] * 3
+    assert chain_holds()
 
 
 def test_one_that_the_tables_refuse_does_not_hold_up_the_others(one: Installation) -> None:
@@ -221,18 +228,51 @@ def test_a_backslash_and_any_word_survive_the_copy(one: Installation) -> None:
 def test_a_commit_of_the_log_waits_for_the_disk_whatever_the_default_is(one: Installation) -> None:
     """I-34: what is acknowledged is on the disk, and the setting of the session is left as it was."""
     seen = list[str]()
+    setting = "current_setting('synchronous_commit')"
 
-    def setting() -> str:
-        found = db.row("SHOW synchronous_commit")
-        assert found is not None
-        return str(found[0])
+    class Watched(db.Prepared):
+        def committed(self, params: Mapping[str, str]) -> tuple[str, ...]:
+            """Take note of the setting that the statement has run under."""
+            log_us, found = super().committed(params)
+            seen.append(found)
+            return (log_us,)
 
     db.run("SET synchronous_commit = off")
     try:
-        with mock.patch.object(
-            log_module, "reach", lambda step: seen.extend([setting()] if step == "ea.logged" else [])
-        ):
+        watched = Watched(LOG.replace("SELECT now_us FROM", f"SELECT now_us, {setting} FROM"))
+        with mock.patch.object(log_module, "_LOG", watched):
             EventLog().append([arrived(one, 1)])
-        assert [*seen, setting()] == ["on", "off"]
+        assert seen == ["on"]
+        assert db.row(f"SELECT {setting}") == ("off",)
     finally:
         db.run("RESET synchronous_commit")
+
+
+def test_while_events_come_again_no_statement_fails(one: Installation) -> None:
+    """ADR 0045: clients that come back do not fill the server's log with an error for each batch."""
+    log, first, failed = EventLog(), arrived(one, 1), list[str]()
+
+    def watching(execute: Any, sql: str, *rest: Any) -> Any:
+        try:
+            return execute(sql, *rest)
+        except IntegrityError:
+            failed.append(sql)
+            raise
+
+    log.append([first])
+    with connection.execute_wrapper(watching):
+        for seq in (2, 3, 4):
+            assert [result.duplicate for result in log.append([first, arrived(one, seq)])] == [True, False]
+    assert len(failed) == 1
+    assert chain_holds()
+
+
+def test_no_order_begins_without_its_event(one: Installation) -> None:
+    """ea 6.1: what becomes of an event is on record for events of the log only, and begins as received."""
+    EventLog().append([arrived(one, 1)])
+    begins = "INSERT INTO ea_order (event_id, link_id, state, step, strategy)"
+    for rest in ("VALUES (0, 1, 'received', 0, '')", "SELECT max(id) + 1, 1, 'received', 0, '' FROM ea_event"):
+        with pytest.raises(IntegrityError, match="no event"):
+            db.run(f"{begins} {rest}")
+    with pytest.raises(IntegrityError, match="starts as received"):
+        db.run(f"{begins} SELECT id, 1, 'open', 3, '' FROM ea_event")

@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 from django.db import OperationalError
 
-from ea import moves
+from ea import moves, notices
 from ea.log import EventLog
 from ea.notices import DUE_CHANNEL, TOLD_CHANNEL, links_of, notice_send
 from kernel.metrics import counted
@@ -56,7 +56,7 @@ def test_a_notice_that_cannot_be_sent_fails_nobody() -> None:
     """What it tells of is committed: whoever listens finds it within half a second."""
     before = counted("ea_notices_failed")
     one = installation()
-    with mock.patch("kernel.db.rows", side_effect=OperationalError("away")):
+    with mock.patch.object(notices._NOTIFY, "committed", side_effect=OperationalError("away")):
         (logged,) = EventLog().append([arrived(one, 1)])
     assert not logged.duplicate
     assert counted("ea_notices_failed") == before + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import random
 from collections import Counter
@@ -18,9 +19,9 @@ from ea.framing import Deframer, framed
 from ea.protocol import (
     ExpiryAt,
     Hello,
+    Mac,
     Signal,
     Target,
-    mac_begun,
     message_decoded,
     payloads_listed,
     signal_decoded,
@@ -187,10 +188,9 @@ class TestSignatures:
         ours = payload(SIGNAL)
         theirs = Credentials("k1", SECRET.decode(), account="a", server="s").signed(SIGNAL)
         assert ours == theirs
-        begun = mac_begun(SECRET)
-        assert signature_holds(ours, SECRET)
-        assert [signature_holds(ours, begun) for _ in range(2)] == [True, True]
-        assert not signature_holds(ours, mac_begun(SECRET[1:]))
+        mac = Mac(SECRET)
+        assert [signature_holds(ours, mac) for _ in range(2)] == [True, True]
+        assert not signature_holds(ours, Mac(SECRET[1:]))
         assert ours.startswith(b'{"type":"signal"')
         assert len(ours) - len(json.dumps(SIGNAL, separators=(",", ":"))) == 74 - 1
 
@@ -198,23 +198,27 @@ class TestSignatures:
         raw = payload(SIGNAL)
         for place in range(len(raw)):
             changed = raw[:place] + bytes([raw[place] ^ 1]) + raw[place + 1 :]
-            assert not signature_holds(changed, SECRET), place
+            assert not signature_holds(changed, Mac(SECRET)), place
 
     @pytest.mark.parametrize("secret", [b"", b"0123456789abcdeg", b"0123456789abcde"])
     def test_another_secret_does_not_do(self, secret: bytes) -> None:
-        assert not signature_holds(payload(SIGNAL), secret)
+        assert not signature_holds(payload(SIGNAL), Mac(secret))
 
     def test_it_must_stand_last_and_in_lower_case(self) -> None:
         raw = payload(SIGNAL)
         moved = json.dumps({"sig": raw[-66:-2].decode()} | SIGNAL, separators=(",", ":")).encode()
-        assert not signature_holds(moved, SECRET)
-        assert not signature_holds(raw[:-66] + raw[-66:-2].upper() + b'"}', SECRET)
-        assert not signature_holds(raw[-74:], SECRET)
-        assert not signature_holds(b"", SECRET)
+        assert not signature_holds(moved, Mac(SECRET))
+        assert not signature_holds(raw[:-66] + raw[-66:-2].upper() + b'"}', Mac(SECRET))
+        assert not signature_holds(raw[-74:], Mac(SECRET))
+        assert not signature_holds(b"", Mac(SECRET))
+
+    @given(st.binary(max_size=200), st.binary(max_size=200))
+    def test_it_is_the_hmac_of_everybody_else(self, octets: bytes, secret: bytes) -> None:
+        assert Mac(secret).hexdigest(octets) == hmac.digest(secret, octets, "sha256").hex()
 
     @given(st.binary(max_size=200), st.binary(max_size=80))
     def test_no_bytes_break_it(self, raw: bytes, secret: bytes) -> None:
-        assert not signature_holds(raw, secret) or raw == signed(raw[:-74] + b"}", secret)
+        assert not signature_holds(raw, Mac(secret)) or raw == signed(raw[:-74] + b"}", secret)
 
 
 class TestLists:
@@ -329,7 +333,7 @@ def test_a_hundred_thousand_broken_frames_give_codes_only() -> None:
             seen[rejected.code.value] += 1
         else:
             seen[type(message).__name__] += 1
-            if not signature_holds(bytes(raw), SECRET):
+            if not signature_holds(bytes(raw), Mac(SECRET)):
                 seen["bad_sig"] += 1
     assert set(seen) <= {"bad_json", "schema", "unsupported_version", "bad_sig", "Signal", "Hello", "Heartbeat"}
     assert seen["bad_json"] > 10_000

@@ -83,11 +83,11 @@ class _NotCarriedOn:
 _ONE, _STANDS, _CHAIN, _ADD_UP = "I-34 each event", "I-34 each order", "I-34 the log", "I-34 the results"
 _result = results._result
 _GUARD = "ea_order.ea_order_guard"
-_NO_ORDER = statements.LOG.replace("FROM logged\n)", "FROM logged WHERE false\n)")
+_NO_ORDER = db.Prepared(statements.LOG.replace("FROM logged\n)", "FROM logged WHERE false\n)"))
 _OLD_STEP = statements.MOVE.replace("step = stepped.step,", "step = stepped.step - 1,")
 
 BRIDGE_MUTANTS = (
-    Mutant(_ONE, "an event is logged and nobody is given it", ((statements, "LOG", _NO_ORDER),), act=_signals),
+    Mutant(_ONE, "an event is logged and nobody is given it", ((log, "_LOG", _NO_ORDER),), act=_signals),
     Mutant(_ONE, "an order is placed under an id that is not its event's", walls=(_GUARD,), act=_placed_again),
     Mutant(
         _STANDS,

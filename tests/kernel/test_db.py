@@ -1,12 +1,14 @@
-"""Statements that follow each other without a round trip each."""
+"""Statements that follow each other without a round trip each, and those that are prepared once."""
 
 from __future__ import annotations
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, InterfaceError, connection, transaction
 from django.db.transaction import TransactionManagementError
+from psycopg.errors import UniqueViolation
 
 from kernel import db
+from settlement.listening import listening_connection
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -51,3 +53,43 @@ def test_a_statement_that_is_sent_outside_a_pipeline_is_answered_at_once() -> No
     """ADR 0036: services that send can be used by callers that have no pipeline."""
     assert db.send("SELECT 1").rows() == [(1,)]
     assert db.send("SELECT generate_series(1, 3)").count() == 3
+
+
+def test_a_prepared_statement_is_committed_when_its_row_is_returned() -> None:
+    """ADR 0045: texts go in and come out, whatever stands in them, and the row is there for everybody."""
+    statement = db.Prepared("SELECT %(word)s::text, %(numbers)s::int[], %(word)s::text || '%%'")
+    assert statement.committed({"word": "a'b\\\"{}", "numbers": "{1,2}"}) == ("a'b\\\"{}", "{1,2}", "a'b\\\"{}%")
+    with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
+        statement.committed({"word": "", "numbers": "{}"})
+
+
+def test_a_prepared_statement_raises_djangos_errors_and_goes_on() -> None:
+    """ADR 0045: its caller tells what a table refuses from a database that is away, and may try again."""
+    db.run("CREATE TABLE prepared (n bigint PRIMARY KEY)")
+    try:
+        add = db.Prepared("INSERT INTO prepared SELECT unnest(%(numbers)s::bigint[]) RETURNING n")
+        assert add.committed({"numbers": "{1,2}"}) == ("1",)
+        with pytest.raises(IntegrityError) as refused:
+            add.committed({"numbers": "{3,2}"})
+        assert isinstance(refused.value.__cause__, UniqueViolation)
+        assert db.rows("SELECT n FROM prepared ORDER BY n") == [(1,), (2,)]
+        assert add.committed({"numbers": "{3}"}) == ("3",)
+        db.run("ALTER TABLE prepared ALTER n TYPE numeric")
+        assert add.committed({"numbers": "{4}"}) == ("4",)
+        db.run("DEALLOCATE ALL")
+        assert add.committed({"numbers": "{5}"}) == ("5",)
+        assert db.rows("SELECT count(*) FROM prepared") == [(5,)]
+    finally:
+        db.run("DROP TABLE prepared")
+
+
+def test_a_prepared_statement_finds_a_lost_connection_and_takes_a_new_one() -> None:
+    """ADR 0045: a server that was away is tried again like with any other statement."""
+    statement = db.Prepared("SELECT pg_backend_pid()")
+    (first,) = statement.committed({})
+    with listening_connection() as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [int(first)])
+    with pytest.raises((DatabaseError, InterfaceError)):
+        statement.committed({})
+    (second,) = db.with_fresh_connection(lambda: statement.committed({}))
+    assert second != first

@@ -112,11 +112,11 @@ def _copied() -> None:
     )
     with transaction.atomic():
         # A copy does not start as received.
-        db.run("ALTER TABLE ea_order DISABLE TRIGGER ea_order_guard")
+        db.run("ALTER TABLE ea_order DISABLE TRIGGER ea_order_begins")
         changed = {"event_id": f"o.event_id + {by}", "client_order_id": "o.client_order_id || n"}
         copies("ea_order", COPIES, order_id="gen_random_uuid()", **changed)
         db.run("SET CONSTRAINTS ALL IMMEDIATE")
-        db.run("ALTER TABLE ea_order ENABLE TRIGGER ea_order_guard")
+        db.run("ALTER TABLE ea_order ENABLE TRIGGER ea_order_begins")
     order = {"id": "md5(o.id::text || n)::uuid", "client_order_id": "o.client_order_id || '-' || n"}
     copies("trading_order", COPIES, **order)
     moved = {"order_id": f"o.order_id + {by}", "no": f"o.no + {by}"}
