@@ -84,7 +84,12 @@ export async function workedBridge(session: Session): Promise<{ installation: st
     if (at === 0) signal = reply.event_id ?? "";
   }
   await expect.poll(async () => (await session.get<{ data: { state: string }[] }>("/api/v1/ea/signals")).data.filter((each) => each.state === "received").length, { timeout: 20_000 }).toBe(0);
-  await session.post(`/api/v1/ea/installations/${id}/hooks`, { name: "breakout", with_secret: true });
+  const news = [{ from: "2026-12-04T13:15:00.000Z", to: "2026-12-04T14:00:00.000Z", currencies: ["USD"], name: "Payrolls" }];
+  await session.put(`/api/v1/ea/installations/${id}/limits`, { version: 0, soft: { loss_day: "80.00", news }, hard: { stake_max: "25.00", loss_day: "150.00", open_options: 10 } });
+  const { url } = await session.post<{ url: string }>(`/api/v1/ea/installations/${id}/hooks`, { name: "breakout", with_secret: true });
+  // An alert that does not say the secret is refused, and its owner told.
+  const wrong = await session.api.post(new URL(url).pathname, { data: { action: "buy", timenow: new Date().toISOString(), id: "1" } });
+  expect(wrong.status()).toBe(403);
   await expert.end();
   return { installation: id, signal };
 }

@@ -36,6 +36,12 @@ describe("links over marks (WCAG 2.5.8)", () => {
     expect(Math.min(...tops)).toBeGreaterThanOrEqual(0);
   });
 
+  it("are left out under what stands on the chart, wholly or in part", () => {
+    const button = { left: 180, top: 200, width: 80, height: 28 };
+    const corners = apart([at("under", 200, 210), at("partly", 172, 214), at("beside", 160, 214), at("pushed", 160, 190), at("pushed too", 170, 195)], 24, ROOM, [button]);
+    expect([...corners.keys()]).toEqual(["beside", "pushed"]);
+  });
+
   it("are left out outside of the chart", () => {
     expect(apart([at("a", -1, 100), at("b", 100, 301)], 24, ROOM).size).toBe(0);
   });

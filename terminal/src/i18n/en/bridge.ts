@@ -317,7 +317,7 @@ export const bridge = {
     },
     alerts: {
       title: "Alerts",
-      lead: "What you should know about your keys. None of it moved money.",
+      lead: "What you should know about your keys and hooks. None of it moved money.",
       empty: "Nothing to report",
       emptyBody: "A new address, a second session of a key or a wrong signature is told here.",
       when: "When, {zone}",

@@ -321,7 +321,7 @@ export const bridge: Words<typeof en> = {
     },
     alerts: {
       title: "Avisos",
-      lead: "Lo que debes saber de tus claves. Nada de ello movió dinero.",
+      lead: "Lo que debes saber de tus claves y ganchos. Nada de ello movió dinero.",
       empty: "Nada que contar",
       emptyBody: "Una dirección nueva, una segunda sesión de una clave o una firma errónea se cuentan aquí.",
       when: "Cuándo, {zone}",
