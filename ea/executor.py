@@ -131,7 +131,7 @@ def _due(lane: int, lanes: int, limit: int, left_alone: LeftAlone) -> list[Due]:
 class _Turn:
     """One batch of a lane. Answers that follow each other closely are written together, in the order of their events.
 
-    No order waits for the answer of the one in front of it, and no answer for more than one order behind it.
+    An order waits for the answers in front of it only when the oldest of them has waited ``TOLD_S``.
     """
 
     def __init__(self, left_alone: LeftAlone) -> None:

@@ -26,11 +26,12 @@ _MAX = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a key stands for: a row of ``statements.TERMS``, with its limits taken apart.
+    """What a key stands for: a row of ``statements.TERMS``.
 
     :param ledger: where its installation's signals go unless they say otherwise
     :param wallet_id: the tournament's wallet, where that ledger is one
     :param ledgers: where the key may trade
+    :param document: its limits as they are stored
     """
 
     user_id: UUID
@@ -40,7 +41,12 @@ class Terms:
     suffix: str
     scopes: list[str]
     ledgers: list[str]
-    limits: Limits
+    document: str | None
+
+    @property
+    def limits(self) -> Limits:
+        """Return its limits; one document that cannot be read must not hold up the keys that were read with it."""
+        return limits_of_row(self.document)
 
 
 class Kept:
@@ -61,7 +67,8 @@ class Kept:
         """Read what is not kept yet of some keys, by one statement."""
         missing = set(kids) - self._terms.keys()
         if missing:
-            _put(self._terms, {row[0]: _terms(row) for row in db.rows(statements.TERMS, {"kids": list(missing)})})
+            found = db.rows(statements.TERMS, {"kids": list(missing)})
+            _put(self._terms, {kid: Terms(*rest) for kid, *rest in found})
 
     def terms(self, kid: str) -> Terms:
         """Return what a key stands for."""
@@ -120,11 +127,6 @@ def version_now() -> int | None:
     """Return the version of now."""
     found = db.row(statements.VERSION)
     return None if found is None else int(found[0])
-
-
-def _terms(row: tuple[Any, ...]) -> Terms:
-    _, *place, document = row
-    return Terms(*place, limits=limits_of_row(document))
 
 
 def _put(kept: dict[Any, Any], found: dict[Any, Any]) -> None:

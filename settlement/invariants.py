@@ -281,7 +281,14 @@ _TRIGGERS = {
     "ea_latency": ("ea_latency_append_only", "ea_latency_no_truncate"),
     "ea_alert": ("ea_alert_append_only", "ea_alert_no_truncate"),
     "ea_counter": ("ea_counter_guard", "ea_counter_kept"),
-    "ea_key": ("ea_key_guard",),
+    "ea_key": ("ea_key_guard", "ea_key_versioned"),
+    # Without one of these a change would not hold for signals before executors start anew.
+    "ea_link": ("ea_link_versioned",),
+    "ea_symbol_alias": ("ea_symbol_alias_versioned",),
+    "ea_trading_switch": ("ea_trading_switch_versioned",),
+    "ea_risk_limits": ("ea_risk_limits_versioned",),
+    "ea_risk_stop": ("ea_risk_stop_versioned",),
+    "quotes_symbol": ("ea_symbols_versioned",),
     "realtime_event": ("realtime_event_guard", "realtime_event_no_truncate"),
     "realtime_event_counter": ("realtime_event_counter_guard", "realtime_event_counter_kept"),
 }

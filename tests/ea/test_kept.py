@@ -15,7 +15,7 @@ from ea.domain import TradingState
 from ea.executor import orders_execute
 from ea.kept import version_now
 from ea.log import EventLog
-from ea.models import Key, RiskStop, SymbolAlias
+from ea.models import EaOrder, Key, RiskLimits, RiskStop, SymbolAlias
 from ea.risk_limits import limits_parsed
 from ea.risk_services import bridge_state_set, default_limits_put, state_set, stop_reset
 from ea.symbols import _ALIAS, _KNOWN
@@ -155,6 +155,16 @@ def test_a_name_that_nobody_knew_is_found_once_it_is_named(market: Market, one: 
     assert (code_of(unknown), code_of(named)) == ("symbol.unknown", None)
 
 
+def test_limits_that_cannot_be_read_hold_up_nobody_else(market: Market, one: Installation) -> None:
+    """What a batch is judged by is read together; what is wrong with one stays with that one."""
+    RiskLimits.objects.create(link=one.link, version=1, document={"hard": 1}, actor_id=one.trader.user.id, at_ms=1)
+    other = installation()
+    EventLog().append([arrived(each, 1) for each in (one, other)])
+    assert orders_execute() == 1
+    states = EaOrder.objects.order_by("event").values_list("link", "state")
+    assert list(states) == [(one.link.pk, "received"), (other.link.pk, "open")]
+
+
 def test_a_key_that_loses_its_ledger_is_refused_from_then_on(market: Market, one: Installation) -> None:
     first = logged(one, 1)
     execute_due()
@@ -211,7 +221,7 @@ def test_answers_that_follow_each_other_are_one_commit(market: Market) -> None:
     assert violations() == {}
 
 
-def test_an_answer_waits_for_one_order_at_most(market: Market) -> None:
+def test_an_answer_that_has_waited_goes_before_the_next_order(market: Market) -> None:
     ones = [installation() for _ in range(3)]
     EventLog().append([arrived(each, 1) for each in ones])
     with mock.patch.object(executor_module, "TOLD_S", -1.0):
