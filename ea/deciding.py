@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
+from typing import NamedTuple
 from uuid import UUID
 
 from ea import risk
@@ -20,8 +21,7 @@ from ledger.selectors import WalletRow, wallets_of
 from trading.domain import Ticket
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(NamedTuple):
     """An order that is due, with its event; a row of ``statements.DUE``.
 
     :param version: of what signals are judged by, when it was read

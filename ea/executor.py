@@ -125,7 +125,7 @@ def _due(lane: int, lanes: int, limit: int, left_alone: LeftAlone) -> list[Due]:
         "skip": db.ids_array(left_alone.failed.orders(now_s)),
         "busy": db.numbers_array(left_alone.links(now_s)),
     }
-    return [Due(*row) for row in db.rows(statements.DUE, asked)]
+    return [Due._make(row) for row in db.rows(statements.DUE, asked)]
 
 
 class _Turn:

@@ -41,7 +41,7 @@ HOT = [
         (EVENT, ("ea_event_event_id_key",), ("ea_event_ticket",), ("ea_event_seq",), ORDER),
     ),
     Hot("due", statements.DUE, (("ea_order_due",), EVENT), generic=False),
-    Hot("terms", statements.TERMS, (("ea_link_pkey",), KEY), generic=False),
+    Hot("terms", statements.TERMS, (KEY,), LARGE - FEW, generic=False),
     Hot("move", statements.MOVE, (ORDER, COUNTER)),
     Hot("settled lock", statements.SETTLED_LOCK, (("trading_order_pkey",), ("ea_order_client_id",), EVENT)),
     Hot("frames", statements.FRAMES, (STEP,)),
