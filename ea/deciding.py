@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
+from typing import NamedTuple
 from uuid import UUID
 
 from ea import risk
 from ea.codes import Rejected
 from ea.domain import LEDGERS, OFFSET_MS_MAX, Life, deadline_ms, percent_of
+from ea.kept import Kept, Terms
 from ea.protocol import ExpiryAfter, Signal, Target
+from ea.risk_limits import NO_LIMITS
 from ea.risk_rules import Ask, Trip
-from ea.symbols import symbol_of
 from ea.tradingview import signal_logged
 from kernel.money import CURRENCY_SCALES, format_minor
 from ledger.selectors import WalletRow, wallets_of
 from trading.domain import Ticket
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
-    """An order that is due, with its event and the installation it came from; a row of ``statements.DUE``."""
+class Due(NamedTuple):
+    """An order that is due, with its event; a row of ``statements.DUE``.
+
+    :param version: of what signals are judged by, when it was read
+    """
 
     event: int
     state: str
@@ -36,17 +41,10 @@ class Due:
     recv_us: int
     log_us: int
     link_id: int
-    user_id: UUID
-    ledger: str
-    link_wallet_id: UUID | None
-    prefix: str
-    suffix: str
-    scopes: list[str]
-    ledgers: list[str]
     warnings: list[str] | None
-    limits: str | None
     now_ms: int
     seq: int
+    version: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,26 +108,28 @@ def signal_of(due: Due) -> Signal:
         raise Denied(f"signal.{rejected.code.value}") from None
 
 
-def planned(due: Due, signal: Signal, *, now_ms: int) -> Plan:
+def planned(due: Due, signal: Signal, *, kept: Kept, now_ms: int) -> Plan:
     """Decide an event.
 
+    :param kept: what is known of the version that it is judged by
     :raises Denied: with the code of the first check that failed
     """
     if signal.action != "open" or signal.symbol is None or signal.stake is None or signal.expiry is None:
         raise Denied("action.unsupported")
-    symbol = symbol_of(link_id=due.link_id, raw=signal.symbol, prefix=due.prefix, suffix=due.suffix)
-    standing = risk.standing_of(risk.Place(due.link_id, signal.strategy, symbol or ""))
+    terms = kept.terms(due.kid)
+    symbol = kept.symbol(due.link_id, signal.symbol, terms)
+    standing = kept.standing(risk.Place(due.link_id, signal.strategy, symbol or ""))
     if (code := risk.gate(standing.state)) is not None:
         raise Denied(code, symbol=symbol)
-    if "source" not in due.scopes:
+    if "source" not in terms.scopes:
         raise Denied("auth.scope", symbol=symbol)
     not_after_ms = _deadline(due, signal)
     if now_ms > not_after_ms:
         raise Denied(STALE, symbol=symbol)
     if symbol is None:
         raise Denied("symbol.unknown")
-    wallet = wallet_of(Route(due.user_id, due.ledger, due.link_wallet_id, due.ledgers), signal)
-    limits = risk.limits_of_row(due.limits)
+    wallet = _wallet(kept, terms, signal)
+    limits = terms.limits
     ticket = risk.tightened(ticket_of(due.event_id, signal, symbol, wallet), limits, ref_price=signal.ref_price)
     asked = risk.Asked(
         event=due.event,
@@ -175,9 +175,25 @@ def _deadline(due: Due, signal: Signal) -> int:
     )
 
 
-def wallet_of(route: Route, signal: Signal) -> WalletRow:
+def _wallet(kept: Kept, terms: Terms, signal: Signal) -> WalletRow:
+    """Return the wallet that a signal trades on, with its balance of now where that is asked for.
+
+    A wallet stays what it is, so one that is kept is right; one that is not there may be new.
+    """
+    route = Route(terms.user_id, terms.ledger, terms.wallet_id, terms.ledgers)
+    of_balance = terms.limits is not NO_LIMITS or (signal.stake is not None and signal.stake.mode == "percent")
+    if not of_balance:
+        try:
+            return wallet_of(route, signal, kept.wallets)
+        except Denied:
+            pass
+    return wallet_of(route, signal, kept.wallets_now)
+
+
+def wallet_of(route: Route, signal: Signal, wallets: Callable[[UUID], Sequence[WalletRow]] = wallets_of) -> WalletRow:
     """Return the wallet that a signal trades on.
 
+    :param wallets: where the wallets of a user are read
     :raises Denied: ``auth.ledger``, ``route.unknown``, ``wallet.unknown`` or ``signal.currency``
     """
     ledger, wallet_id = route.ledger, route.wallet_id
@@ -190,7 +206,7 @@ def wallet_of(route: Route, signal: Signal) -> WalletRow:
     if ledger not in route.ledgers:
         raise Denied("auth.ledger")
     book = ledger if ledger != "tournament" else None
-    for wallet in wallets_of(route.user_id):
+    for wallet in wallets(route.user_id):
         chosen = wallet.id == wallet_id and wallet.book.startswith("t:") if book is None else wallet.book == book
         if chosen and wallet.kind == "wallet":
             break

@@ -25,6 +25,7 @@ from accounts.callers import Caller
 from ea import risk, statements
 from ea.deciding import STALE, Denied, Due, Plan, planned, signal_of
 from ea.domain import State
+from ea.kept import Kept, Terms, kept_of, version_now
 from ea.latency import Course, latency_write
 from ea.moves import Move, moves_write
 from ea.protocol import Signal
@@ -49,6 +50,8 @@ BATCH_MAX = 50
 BUSY_WAIT_MS = 100
 # How long an installation is left alone whose wallet was busy, and how long a turn goes on looking behind such ones.
 BUSY_S, TURN_S = 0.25, 5.0
+# How old what a signal is judged by may be, and how long an answer waits for others before an order goes first.
+FRESH_S, TOLD_S = 0.05, 0.01
 # Nobody's fault and soon over; the order is submitted again until its time has run out.
 _TRIED_AGAIN = frozenset({"order.busy"})
 
@@ -77,12 +80,16 @@ class LeftAlone:
 
 
 @dataclass(frozen=True, slots=True)
-class _Denial:
-    """An event that becomes no order, not written yet."""
+class _Answer:
+    """What became of an event, not written yet.
+
+    :param denied: why it becomes no order, where it is ours to say so
+    """
 
     due: Due
-    denied: Denied
     course: Course
+    move: Move
+    denied: Denied | None = None
 
 
 def orders_execute(
@@ -99,9 +106,10 @@ def orders_execute(
     while True:
         turn = _Turn(left_alone)
         due = _due(lane, lanes, limit, left_alone)
+        turn.begin(due)
         for one in due:
             turn.take(one)
-        turn.denials_write()
+        turn.answers_write()
         answered += turn.answered
         if len(due) < limit or not turn.left or time.monotonic() > until_s:
             return answered
@@ -117,23 +125,35 @@ def _due(lane: int, lanes: int, limit: int, left_alone: LeftAlone) -> list[Due]:
         "skip": db.ids_array(left_alone.failed.orders(now_s)),
         "busy": db.numbers_array(left_alone.links(now_s)),
     }
-    return [Due(*row) for row in db.rows(statements.DUE, asked)]
+    return [Due._make(row) for row in db.rows(statements.DUE, asked)]
 
 
 class _Turn:
-    """One batch of a lane. Denials that follow each other are written together, in front of the order behind them."""
+    """One batch of a lane. Answers that follow each other closely are written together, in the order of their events.
+
+    An order waits for the answers in front of it only when the oldest of them has waited ``TOLD_S``.
+    """
 
     def __init__(self, left_alone: LeftAlone) -> None:
         self.answered = 0
         self._left_alone = left_alone
         self._busy, self._busy_wallets = set[int](), set[UUID | None]()
-        self._denials: list[_Denial] = []
+        self._answers: list[_Answer] = []
+        self._answered_s = 0.0
         self._read_s = time.monotonic()
+        self._fresh_until_s = self._read_s + FRESH_S
+        self._kept: Kept
 
     @property
     def left(self) -> bool:
         """Whether an installation was left alone."""
         return bool(self._busy)
+
+    def begin(self, due: Sequence[Due]) -> None:
+        """Read what a batch is judged by, as far as it is not kept."""
+        if due:
+            self._kept = kept_of(due[0].version)
+            self._kept.terms_read({one.kid for one in due})
 
     def take(self, due: Due) -> None:
         """Bring one order as far as it goes; one that cannot be worked on must not hold up the others.
@@ -150,24 +170,32 @@ class _Turn:
                 self._worked_on(due, course)
             except Denied as denied:
                 course.decided_us, course.symbol = _now_us(), denied.symbol
-                self._denials.append(_Denial(due, denied, course))
+                self._answer(_Answer(due, course, _denial(due, course, denied), denied))
 
-    def denials_write(self) -> None:
-        """Write the denials that wait, in one commit; when that fails, each alone."""
-        denials, self._denials = self._denials, []
-        if not denials:
+    def answers_write(self) -> None:
+        """Write the answers that wait, in one commit; when that fails, each alone."""
+        answers, self._answers = self._answers, []
+        if not answers:
             return
         try:
-            _denied(denials)
-            self.answered += len(denials)
+            _noted(answers)
+            self.answered += len(answers)
         except _LANE_STOPS:
             raise
         except Exception:
-            log.exception("ea_denials_failed", signals=len(denials))
-            for denial in denials:
-                with self._alone(denial.due):
-                    _denied([denial])
+            log.exception("ea_answers_failed", signals=len(answers))
+            for answer in answers:
+                with self._alone(answer.due):
+                    _noted([answer])
                     self.answered += 1
+        if any(answer.denied is not None and answer.denied.trips for answer in answers):
+            # What is judged after a stop is judged by it.
+            self._fresh_until_s = 0.0
+
+    def _answer(self, answer: _Answer) -> None:
+        if not self._answers:
+            self._answered_s = time.monotonic()
+        self._answers.append(answer)
 
     @contextmanager
     def _alone(self, due: Due) -> Iterator[None]:
@@ -189,21 +217,21 @@ class _Turn:
         course.signal = signal_of(due)
         plan, wallet_id = None, due.stored_wallet_id
         if due.state == State.RECEIVED:
-            # By the database's clock, which told the time when the batch was read.
-            now_ms = due.now_ms + round((time.monotonic() - self._read_s) * 1_000)
-            plan = planned(due, course.signal, now_ms=now_ms)
+            plan = planned(due, course.signal, kept=self._kept_now(), now_ms=self._now_ms(due))
             course.decided_us, wallet_id = _now_us(), plan.wallet_id
         if wallet_id in self._busy_wallets:
             self._leave(due)
             return
-        self.denials_write()
+        if self._answers and time.monotonic() > self._answered_s + TOLD_S:
+            self.answers_write()
         try:
             submitted = _submitted_before(due) if plan is None else _submitted(due, course.signal, plan, course)
             if submitted is None:
                 # Somebody else was faster.
                 return
-            if _placed(due, submitted, course):
-                self.answered += 1
+            move = _placed(due, _caller(due, self._kept.terms(due.kid)), submitted, course)
+            if move is not None:
+                self._answer(_Answer(due, course, move))
                 return
         except OperationalError as error:
             # Another lane holds what the wallet's limits are judged under; it is not the database that is away.
@@ -212,6 +240,17 @@ class _Turn:
         count("ea_orders_busy")
         self._busy_wallets.add(wallet_id)
         self._leave(due)
+
+    def _now_ms(self, due: Due) -> int:
+        """Return the instant by the database's clock, which told the time when the batch was read."""
+        return due.now_ms + round((time.monotonic() - self._read_s) * 1_000)
+
+    def _kept_now(self) -> Kept:
+        """Return what is judged by, looking for a newer version when the batch has taken long."""
+        if time.monotonic() > self._fresh_until_s:
+            self._kept = kept_of(version_now())
+            self._fresh_until_s = time.monotonic() + FRESH_S
+        return self._kept
 
     def _leave(self, due: Due) -> None:
         """Leave an installation alone for a while: none of its events may overtake this one."""
@@ -232,34 +271,41 @@ class _Submitted:
 _LANE_STOPS = (OperationalError, InterfaceError)
 
 
-def _denied(denials: Sequence[_Denial]) -> None:
-    """Write what becomes no order."""
-    moves = [
-        Move(
-            event=one.due.event,
-            link_id=one.due.link_id,
-            state=State(one.due.state),
-            step=one.due.step,
-            states=(State.EXPIRED if one.denied.code == STALE else State.DENIED,),
-            actor=ACTOR,
-            code=one.denied.code,
-            frame=_refused(one.due, "denied", one.denied.code),
-            fields={"symbol": one.denied.symbol, "strategy": one.course.signal.strategy if one.course.signal else None},
-        )
-        for one in denials
-    ]
+def _denial(due: Due, course: Course, denied: Denied) -> Move:
+    return Move(
+        event=due.event,
+        link_id=due.link_id,
+        state=State(due.state),
+        step=due.step,
+        states=(State.EXPIRED if denied.code == STALE else State.DENIED,),
+        actor=ACTOR,
+        code=denied.code,
+        frame=_refused(due, "denied", denied.code),
+        fields={"symbol": denied.symbol, "strategy": course.signal.strategy if course.signal else None},
+    )
+
+
+def _noted(answers: Sequence[_Answer]) -> None:
+    """Write what became of events, and what else is to be known of those that become no order."""
     with transaction.atomic(durable=True):
         with db.pipelined():
-            latency_write([(one.due.event, one.course) for one in denials])
-            moved = {move.event for move in moves_write(moves)}
-        for one in denials:
-            signal, unknown = one.course.signal, one.denied.code == "symbol.unknown" and one.due.event in moved
-            if unknown and signal is not None and signal.symbol is not None:
-                unknown_note(link_id=one.due.link_id, raw=signal.symbol, now_ms=one.course.decided_us // 1_000)
-            if one.denied.stopped is not None and one.due.event in moved:
-                stops_trip(one.denied.stopped, one.denied.trips, now_ms=one.course.decided_us // 1_000)
-    for code, times in Counter(one.denied.code for one in denials).items():
+            latency_write([(one.due.event, one.course) for one in answers])
+            # The result of an order may have come first: then there is nothing left to note.
+            moved = {move.event for move in moves_write([one.move for one in answers])}
+        for one in answers:
+            if one.denied is not None and one.due.event in moved:
+                _denial_noted(one, one.denied)
+    reach("ea.noted")
+    for code, times in Counter(one.denied.code for one in answers if one.denied is not None).items():
         count("ea_signals_denied", times, code=code)
+
+
+def _denial_noted(one: _Answer, denied: Denied) -> None:
+    signal, now_ms = one.course.signal, one.course.decided_us // 1_000
+    if denied.code == "symbol.unknown" and signal is not None and signal.symbol is not None:
+        unknown_note(link_id=one.due.link_id, raw=signal.symbol, now_ms=now_ms)
+    if denied.stopped is not None:
+        stops_trip(denied.stopped, denied.trips, now_ms=now_ms)
 
 
 def _submitted(due: Due, signal: Signal, plan: Plan, course: Course) -> _Submitted | None:
@@ -311,17 +357,17 @@ def _submission(due: Due, signal: Signal, plan: Plan, ticket: str, warnings: tup
     )
 
 
-def _placed(due: Due, submitted: _Submitted, course: Course) -> bool:
-    """Place an order and note the answer; return whether there is one, and not only a busy wallet."""
+def _placed(due: Due, caller: Caller, submitted: _Submitted, course: Course) -> Move | None:
+    """Place an order and return the answer to note, or None when there is none yet, only a busy wallet."""
     ticket, not_after_ms = _ticket_decoded(submitted.ticket), submitted.not_after_ms
     course.symbol = ticket.symbol
     step = due.step + 3 if due.state == State.RECEIVED else due.step
     course.submitted_us = _now_us()
     try:
-        placed = order_place(caller=_caller(due), ticket=ticket, not_after_ms=not_after_ms)
+        placed = order_place(caller=caller, ticket=ticket, not_after_ms=not_after_ms)
     except Problem as problem:
         if problem.code in _TRIED_AGAIN:
-            return False
+            return None
         states: tuple[State, ...] = (State.EXPIRED if problem.code == STALE else State.REJECTED,)
         told = "denied" if problem.code == STALE else "rejected"
         move = _answered(due, step, states, problem.code, _refused(due, told, problem.code), None)
@@ -333,12 +379,7 @@ def _placed(due: Due, submitted: _Submitted, course: Course) -> bool:
         move = _answered(due, step, states, None, frame, order.id)
     reach("ea.placed")
     course.answered_us = _now_us()
-    with transaction.atomic(durable=True), db.pipelined():
-        # The result may have come first: then there is nothing left to note.
-        latency_write([(due.event, course)])
-        moves_write([move])
-    reach("ea.noted")
-    return True
+    return move
 
 
 def _answered(
@@ -380,13 +421,13 @@ def _refused(due: Due, state: Any, code: str) -> OrderFrame:
     return OrderFrame(no=0, event_id=str(due.event_id), order_id=None, state=state, code=code)
 
 
-def _caller(due: Due) -> Caller:
+def _caller(due: Due, terms: Terms) -> Caller:
     """Return the caller that an installation's key stands for; placement judges it like any other."""
     return Caller(
-        user_id=due.user_id,
+        user_id=terms.user_id,
         source="ea",
         scopes=frozenset({"read", "trade"}),
-        ledgers=frozenset(due.ledgers),
+        ledgers=frozenset(terms.ledgers),
         token_id=None,
         rate_key=f"ea:{due.kid}",
         banned=False,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from django.db import transaction
@@ -23,8 +22,7 @@ _NO = '"no":0'
 _encoded = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(NamedTuple):
     """One or more transitions of an order that are written together.
 
     :param event: the event's number in the log

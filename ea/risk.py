@@ -1,7 +1,7 @@
 """The gate ahead of placement: what holds a signal back before a wallet is touched. The first check that fails decides.
 
 Codes are stable: ``risk.<name>``. What the market, the wallet and the client's own limits say is judged by placement;
-both bind. Without limits a signal costs the one statement of :func:`standing_of`.
+both bind. Without limits nothing is asked for that :mod:`ea.kept` keeps.
 
 A limit on several installations of one owner must hold although each is executed in a lane of its own. So facts are
 read under a lock of the wallet, and what passes is written as submitted before the lock is let go: a submitted order

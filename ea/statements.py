@@ -59,21 +59,26 @@ ORDER BY asked.ord, found.way"""
 
 # --- execution ----------------------------------------------------------------------------------------
 
-# What is due in a lane: whole installations, each in the order of its events, with the limits of today.
+# What is due in a lane: whole installations, each in the order of its events, with the version of what it is judged by.
 DUE = f"""
 SELECT o.event_id, o.state, o.step, o.ticket, o.not_after_ms, o.wallet_id, event.event_id, event.kid, event.raw,
-       event.offset_ms, event.rtt_us, event.recv_us, event.log_us, link.id, link.user_id, link.ledger, link.wallet_id,
-       link.prefix, link.suffix, key.scopes, key.ledgers, o.warnings,
-       coalesce((SELECT document::text FROM ea_risk_limits WHERE link_id = o.link_id ORDER BY version DESC LIMIT 1),
-                (SELECT document::text FROM ea_risk_limits WHERE link_id IS NULL ORDER BY version DESC LIMIT 1)),
-       {DB_NOW_MS_SQL}, event.seq
+       event.offset_ms, event.rtt_us, event.recv_us, event.log_us, o.link_id, o.warnings, {DB_NOW_MS_SQL}, event.seq,
+       (SELECT no FROM ea_version)
 FROM ea_order AS o
 JOIN ea_event AS event ON event.id = o.event_id
-JOIN ea_link AS link ON link.id = o.link_id
-JOIN ea_key AS key ON key.kid = event.kid
 WHERE o.state IN ('received', 'submitted') AND o.link_id %% %(lanes)s = %(lane)s
   AND NOT event.event_id = ANY(%(skip)s::uuid[]) AND NOT o.link_id = ANY(%(busy)s::bigint[])
 ORDER BY o.event_id LIMIT %(limit)s"""
+
+VERSION = "SELECT no FROM ea_version"
+
+# What keys stand for, with the limits of today.
+TERMS = """
+SELECT key.kid, link.user_id, link.ledger, link.wallet_id, link.prefix, link.suffix, key.scopes, key.ledgers,
+       coalesce((SELECT document::text FROM ea_risk_limits WHERE link_id = link.id ORDER BY version DESC LIMIT 1),
+                (SELECT document::text FROM ea_risk_limits WHERE link_id IS NULL ORDER BY version DESC LIMIT 1))
+FROM ea_key AS key JOIN ea_link AS link ON link.id = key.link_id
+WHERE key.kid = ANY(%(kids)s::text[])"""
 
 # The orders of the bridge that are among settled ones, whether or not the executor has noted their acceptance.
 SETTLED_LOCK = """
@@ -146,9 +151,10 @@ INSERT INTO ea_latency (event_id, deal_ms, signed_ms, offset_ms, rtt_us, recv_us
     quoted_percent)
 SELECT event_id, deal_ms, signed_ms, offset_ms, rtt_us, recv_us, log_us, decided_us, submitted_us, answered_us,
     opened_ms, ref_price, open_price, min_payout, payout_percent, link_id, strategy, symbol, direction,
-    (SELECT change.percent FROM quotes_symbol AS offered JOIN quotes_payout_change AS change
-         ON change.symbol_id = offered.id AND change.at_ms <= row.recv_us / 1000
-     WHERE offered.code = row.symbol ORDER BY change.at_ms DESC LIMIT 1)
+    CASE WHEN payout_percent IS NOT NULL THEN
+        (SELECT change.percent FROM quotes_symbol AS offered JOIN quotes_payout_change AS change
+             ON change.symbol_id = offered.id AND change.at_ms <= row.recv_us / 1000
+         WHERE offered.code = row.symbol ORDER BY change.at_ms DESC LIMIT 1) END
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS row(event_id bigint, deal_ms bigint, signed_ms bigint, offset_ms int,
     rtt_us bigint, recv_us bigint, log_us bigint, decided_us bigint, submitted_us bigint, answered_us bigint,
     opened_ms bigint, ref_price text, open_price text, min_payout text, payout_percent int, link_id bigint,

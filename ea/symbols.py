@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Sequence
 
 from kernel import db
@@ -31,10 +30,6 @@ INSERT INTO ea_symbol_unknown AS known (link_id, raw, first_at_ms, last_at_ms, t
 VALUES (%(link_id)s, %(raw)s, %(now_ms)s, %(now_ms)s, 1)
 ON CONFLICT (link_id, raw) DO UPDATE SET last_at_ms = excluded.last_at_ms, times = known.times + 1"""
 
-_FOUND_S, _FOUND_MAX = 1.0, 10_000
-# By what was asked: the code, and until when it is taken from here.
-_found: dict[tuple[int, str, str, str], tuple[str, float]] = {}
-
 
 def candidates(raw: str, *, prefix: str = "", suffix: str = "") -> list[str]:
     """Return what a broker's name may mean, the likeliest first.
@@ -55,28 +50,7 @@ def without_exchange(raw: str) -> str:
 
 
 def symbol_of(*, link_id: int, raw: str, prefix: str, suffix: str) -> str | None:
-    """Return our code of a broker's symbol, or None when no rule knows it.
-
-    What was found is kept for a second, so a changed alias takes that long; what nobody knows is asked for each time.
-    """
-    asked, now_s = (link_id, raw, prefix, suffix), time.monotonic()
-    known = _found.get(asked)
-    if known is not None and now_s < known[1]:
-        return known[0]
-    code = _symbol_read(link_id, raw, prefix, suffix)
-    if code is not None:
-        if len(_found) >= _FOUND_MAX:
-            forget()
-        _found[asked] = code, now_s + _FOUND_S
-    return code
-
-
-def forget() -> None:
-    """Ask anew for every name."""
-    _found.clear()
-
-
-def _symbol_read(link_id: int, raw: str, prefix: str, suffix: str) -> str | None:
+    """Return our code of a broker's symbol, or None when no rule knows it."""
     # One exchange's symbol may be named apart from that of the others.
     if (alias := db.row(_ALIAS, {"names": [raw, without_exchange(raw)], "link_id": link_id})) is not None:
         return str(alias[0])

@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 LANES = 4
 INTERVAL_S = 0.5
+# Until the next look after a batch that was not full, unless somebody tells of more: as often as gateways do.
+LOOK_S = 0.02
 # Longer than any statement of placement may take.
 STALLED_S = 60.0
 _EXIT_STALLED = 70
@@ -73,8 +75,9 @@ class Lane:
                 connection.close()
                 self._stopping.wait(INTERVAL_S / 2)
             self.turned_at_s = time.monotonic()
-            if not busy:
-                self._woken.wait(INTERVAL_S)
+            if busy < BATCH_MAX:
+                # Gateways tell of what comes next; looking again at once would find one signal at a time.
+                self._woken.wait(LOOK_S if busy else INTERVAL_S)
         connection.close()
 
     def turn(self) -> int:

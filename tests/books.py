@@ -6,7 +6,7 @@ import shutil
 
 from django.db import connection, transaction
 
-from ea import symbols
+from ea import kept
 from kernel.db import row, violation_counts
 from ledger import invariants as ledger_invariants
 from quotes.heads import heads_folder
@@ -115,8 +115,8 @@ def tables_empty() -> None:
     Outside a transaction. The heads that were told outside go with their seals.
     """
     shutil.rmtree(heads_folder(), ignore_errors=True)
-    # Installations begin at 1 again: what was found for others of that number must not be taken for theirs.
-    symbols.forget()
+    # Installations begin at 1 again: what was kept of others of that number must not be taken for theirs.
+    kept.forget()
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute(_OLD_DAYS)

@@ -18,6 +18,7 @@ from ea.models.signals import (
     SymbolAlias,
     Transition,
     UnknownSymbol,
+    Version,
 )
 
 __all__ = [
@@ -43,4 +44,5 @@ __all__ = [
     "TradingSwitch",
     "Transition",
     "UnknownSymbol",
+    "Version",
 ]

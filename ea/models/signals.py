@@ -216,7 +216,10 @@ class Transition(models.Model):
     """One step of an order, for ever. The event itself is the step to ``received``."""
 
     id = models.BigAutoField(primary_key=True)
-    order = models.ForeignKey(EaOrder, on_delete=models.PROTECT, related_name="transitions", db_index=False)
+    # A trigger looks for the orders of a statement's steps at once; none is ever deleted.
+    order = models.ForeignKey(
+        EaOrder, on_delete=models.PROTECT, related_name="transitions", db_constraint=False, db_index=False
+    )
     step = models.SmallIntegerField()
     link = models.ForeignKey(Link, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
     no = models.BigIntegerField(help_text="gap-free for each installation, in the order of commits")
@@ -241,6 +244,20 @@ class Transition(models.Model):
         return f"{self.order_id} {self.from_state} to {self.state}"
 
 
+class Version(models.Model):
+    """One row, which says when anything changed that signals are judged by: the transaction that did it."""
+
+    id = models.SmallIntegerField(primary_key=True)
+    no = models.BigIntegerField()
+
+    class Meta:
+        db_table = "ea_version"
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.no)
+
+
 class Counter(models.Model):
     """The number of an installation's newest transition; the last lock that any transaction of the bridge takes."""
 
@@ -258,7 +275,9 @@ class Counter(models.Model):
 class Latency(models.Model):
     """Where the time of an event went, for ever. Microseconds by the server's clock, but for the client's two."""
 
-    event = models.OneToOneField(Event, on_delete=models.PROTECT, primary_key=True, related_name="+")
+    event = models.OneToOneField(
+        Event, on_delete=models.PROTECT, primary_key=True, related_name="+", db_constraint=False
+    )
     deal_ms = models.BigIntegerField(help_text="t0, the client's clock")
     signed_ms = models.BigIntegerField(help_text="t1, the client's clock")
     offset_ms = models.IntegerField()
@@ -280,7 +299,7 @@ class Latency(models.Model):
     strategy = models.CharField(max_length=40, blank=True, default="")
     symbol = models.CharField(max_length=32, null=True, help_text="ours")
     direction = models.CharField(max_length=4, null=True)
-    quoted_percent = models.SmallIntegerField(null=True, help_text="the payout in force at t2")
+    quoted_percent = models.SmallIntegerField(null=True, help_text="the payout in force at t2, of what became an order")
 
     class Meta:
         db_table = "ea_latency"

@@ -82,7 +82,7 @@ class _NotCarriedOn:
 
 _ONE, _STANDS, _CHAIN, _ADD_UP = "I-34 each event", "I-34 each order", "I-34 the log", "I-34 the results"
 _result = results._result
-_GUARD = "ea_order.ea_order_guard"
+_GUARD, _ROW, _KEPT = "ea_order.ea_order_guard", "ea_order.ea_order_stands", "ea_order.ea_order_kept"
 _NO_ORDER = db.Prepared(statements.LOG.replace("FROM logged\n)", "FROM logged WHERE false\n)"))
 _OLD_STEP = statements.MOVE.replace("step = stepped.step,", "step = stepped.step - 1,")
 
@@ -93,13 +93,13 @@ BRIDGE_MUTANTS = (
         _STANDS,
         "a step is written and the order's row does not count it",
         ((statements, "MOVE", _OLD_STEP),),
-        walls=(_GUARD,),
+        walls=(_GUARD, _ROW),
         act=_denied,
     ),
     Mutant(
         _STANDS,
         "an order is set back by hand",
-        walls=(_GUARD,),
+        walls=(_GUARD, _ROW),
         act=_then("UPDATE ea_order SET state = 'submitted' WHERE state = 'open'"),
     ),
     Mutant(
@@ -120,7 +120,7 @@ BRIDGE_MUTANTS = (
         "the first event of a chain is taken out",
         walls=(
             "ea_event.ea_event_append_only",
-            _GUARD,
+            _KEPT,
             "ea_order_event.ea_order_event_append_only",
             "ea_latency.ea_latency_append_only",
         ),

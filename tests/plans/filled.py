@@ -165,7 +165,7 @@ def _bridge(market: Market, trader: Trader, other: Trader) -> Installation:
     EventLog().append([arrived(one, 1, symbol=market.code, expiry=_LATER)])
     assert orders_execute() == 1
     wallet_id = trader.wallets["demo"]
-    guards = ("ea_order.ea_order_begins", "ea_result_tally.ea_result_tally_follows", "ea_risk_stop.ea_risk_stop_guard")
+    guards = ("ea_order.ea_order_starts", "ea_result_tally.ea_result_tally_follows", "ea_risk_stop.ea_risk_stop_guard")
     with walls_down(*guards):
         copies("ea_link", 200, "o.id = (SELECT max(id) FROM ea_link)", id="o.id + 999999 + n", account="n::text")
         copies(

@@ -40,7 +40,8 @@ HOT = [
         statements.STORED,
         (EVENT, ("ea_event_event_id_key",), ("ea_event_ticket",), ("ea_event_seq",), ORDER),
     ),
-    Hot("due", statements.DUE, (("ea_order_due",), EVENT, ("ea_link_pkey",), KEY), generic=False),
+    Hot("due", statements.DUE, (("ea_order_due",), EVENT), generic=False),
+    Hot("terms", statements.TERMS, (KEY,), LARGE - FEW, generic=False),
     Hot("move", statements.MOVE, (ORDER, COUNTER)),
     Hot("settled lock", statements.SETTLED_LOCK, (("trading_order_pkey",), ("ea_order_client_id",), EVENT)),
     Hot("frames", statements.FRAMES, (STEP,)),
@@ -112,11 +113,11 @@ def _copied() -> None:
     )
     with transaction.atomic():
         # A copy does not start as received.
-        db.run("ALTER TABLE ea_order DISABLE TRIGGER ea_order_begins")
+        db.run("ALTER TABLE ea_order DISABLE TRIGGER ea_order_starts")
         changed = {"event_id": f"o.event_id + {by}", "client_order_id": "o.client_order_id || n"}
         copies("ea_order", COPIES, order_id="gen_random_uuid()", **changed)
         db.run("SET CONSTRAINTS ALL IMMEDIATE")
-        db.run("ALTER TABLE ea_order ENABLE TRIGGER ea_order_begins")
+        db.run("ALTER TABLE ea_order ENABLE TRIGGER ea_order_starts")
     order = {"id": "md5(o.id::text || n)::uuid", "client_order_id": "o.client_order_id || '-' || n"}
     copies("trading_order", COPIES, **order)
     moved = {"order_id": f"o.order_id + {by}", "no": f"o.no + {by}"}
