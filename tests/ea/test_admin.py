@@ -62,7 +62,7 @@ def one(market: Market) -> Installation:
 def test_lists_and_rows_open(operator: Client, one: Installation) -> None:
     """Every page about the bridge opens, and none shows a secret or its cipher text."""
     SymbolAlias.objects.create(link=one.link, raw="X", symbol="EURUSD")
-    operator.post(f"/admin/ea/key/{one.key.kid}/revoke/", {"_form_submitted": "True", "reason": "leaked"})
+    operator.post(f"/admin/ea/key/{quote(one.key.kid)}/revoke/", {"_form_submitted": "True", "reason": "leaked"})
     cipher = bytes(Key.objects.get(pk=one.key.kid).secret).decode()
     secret = keys_read([one.key.kid])[one.key.kid].secret.decode()
     for name in LISTS:
@@ -87,7 +87,7 @@ def test_a_signal_s_page_tells_its_steps_and_what_was_sent(operator: Client, one
 
 def test_a_key_is_revoked_with_a_reason_that_its_owner_hears(operator: Client, one: Installation) -> None:
     """S-23: no reason, no end; a repeat changes nothing."""
-    page = f"/admin/ea/key/{one.key.kid}/revoke/"
+    page = f"/admin/ea/key/{quote(one.key.kid)}/revoke/"
     operator.post(page, {"_form_submitted": "True", "reason": ""})
     assert Key.objects.get(pk=one.key.kid).revoked_at_ms is None
     assert operator.post(page, {"_form_submitted": "True", "reason": "leaked"}).status_code == 302
@@ -97,7 +97,7 @@ def test_a_key_is_revoked_with_a_reason_that_its_owner_hears(operator: Client, o
     assert Key.objects.get(pk=one.key.kid).revoked_at_ms == ended_ms
     alert = Alert.objects.get(kind="revoked")
     assert (alert.kid, alert.detail) == (one.key.kid, "leaked")
-    assert b"leaked" in operator.get(f"/admin/ea/key/{one.key.kid}/history/").content
+    assert b"leaked" in operator.get(f"/admin/ea/key/{quote(one.key.kid)}/history/").content
 
 
 def test_a_key_opened_from_the_list_can_be_revoked(operator: Client, one: Installation) -> None:
