@@ -21,7 +21,8 @@ from tests.books import violations
 from tests.ea.bridge import OPEN, Running, gateway_running, installation
 from tests.support import with_user
 
-pytestmark = [pytest.mark.django_db(transaction=True)]
+# A tablespace belongs to the whole server, which all workers share.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("ea-disk")]
 
 DISK_KB, FIRST, WHILE_FULL = 512, 5, 40
 
