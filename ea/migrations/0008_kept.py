@@ -50,7 +50,7 @@ DROP FUNCTION ea_counter_guard();
 
 -- Of an order that is there, and going on where the step before it ended: all steps of a statement at once. Each is
 -- looked up by its key, whatever the planner thinks of so small a table.
-CREATE FUNCTION ea_order_event_follows() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION ea_order_event_follows() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
     wrong record;
 BEGIN
@@ -93,7 +93,7 @@ CREATE TRIGGER ea_order_guard BEFORE UPDATE ON ea_order FOR EACH ROW WHEN (
     EXECUTE FUNCTION ea_order_refused();
 
 -- The row of an order says what its newest step says.
-CREATE FUNCTION ea_order_stands() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION ea_order_stands() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
     wrong record;
 BEGIN

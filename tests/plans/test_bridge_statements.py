@@ -148,3 +148,13 @@ def test_a_plan_of_the_bridge_without_its_index_is_seen(bridge: Recorder, hot: H
 
     with pytest.raises(AssertionError):
         hot.check(plan_of(*bridge.named(hot.statement)))
+
+
+def test_rules_by_statement_look_rows_up_by_their_keys() -> None:
+    """D: made on an empty table and kept while it grew, the plan read the whole log for each signal."""
+    found = db.rows(
+        "SELECT proname, proconfig FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid"
+        " WHERE tgnewtable IS NOT NULL AND tgrelid::regclass::text LIKE 'ea\\_%%'"
+    )
+    assert len(found) == 3
+    assert {name: config for name, config in found if config != ["enable_seqscan=off"]} == {}
