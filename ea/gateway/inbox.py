@@ -16,7 +16,7 @@ from kernel.metrics import count
 log = structlog.get_logger(__name__)
 
 # So long from the beginning of one commit to that of the next: who comes alone does not wait.
-COALESCE_S = 0.005
+COALESCE_S = 0.006
 # While commits follow each other, executors have enough to do and are told less often.
 NOTICE_EVERY_S = 0.02
 BATCH_MAX = 1_000
