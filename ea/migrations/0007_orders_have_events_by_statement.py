@@ -1,9 +1,7 @@
-"""That an order's event is in the log is checked once for a whole statement, and a beginning calls no function.
+"""That an order's event is in the log is checked once for a whole statement.
 
 A foreign key asks for the event of each row, locks it and writes that lock into the log of the database: a third of what
 logging a batch of signals costs. The lock's purpose, an event that is deleted meanwhile, cannot be: events are append-only.
-The function that guards orders had nothing to refuse at an INSERT but another beginning, which the trigger's condition
-asks by itself.
 """
 
 import django.db.models.deletion
@@ -26,17 +24,8 @@ BEGIN
 END $$;
 CREATE TRIGGER ea_order_has_event AFTER INSERT ON ea_order REFERENCING NEW TABLE AS added
     FOR EACH STATEMENT EXECUTE FUNCTION ea_order_has_event();
-
-DROP TRIGGER ea_order_guard ON ea_order;
-CREATE TRIGGER ea_order_guard BEFORE UPDATE OR DELETE ON ea_order FOR EACH ROW EXECUTE FUNCTION ea_order_guard();
-CREATE TRIGGER ea_order_begins BEFORE INSERT ON ea_order
-    FOR EACH ROW WHEN (NEW.state <> 'received' OR NEW.step <> 0) EXECUTE FUNCTION ea_order_guard();
 """
 BACKWARD = """
-DROP TRIGGER ea_order_begins ON ea_order;
-DROP TRIGGER ea_order_guard ON ea_order;
-CREATE TRIGGER ea_order_guard BEFORE INSERT OR UPDATE OR DELETE ON ea_order
-    FOR EACH ROW EXECUTE FUNCTION ea_order_guard();
 DROP TRIGGER ea_order_has_event ON ea_order;
 DROP FUNCTION ea_order_has_event();
 """

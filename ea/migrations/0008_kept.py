@@ -43,7 +43,6 @@ RULES = """
 DROP TRIGGER ea_order_event_follows ON ea_order_event;
 DROP FUNCTION ea_order_event_follows();
 DROP TRIGGER ea_order_guard ON ea_order;
-DROP TRIGGER ea_order_begins ON ea_order;
 DROP FUNCTION ea_order_guard();
 DROP TRIGGER ea_counter_guard ON ea_counter;
 DROP FUNCTION ea_counter_guard();
@@ -163,9 +162,8 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
-CREATE TRIGGER ea_order_guard BEFORE UPDATE OR DELETE ON ea_order FOR EACH ROW EXECUTE FUNCTION ea_order_guard();
-CREATE TRIGGER ea_order_begins BEFORE INSERT ON ea_order
-    FOR EACH ROW WHEN (NEW.state <> 'received' OR NEW.step <> 0) EXECUTE FUNCTION ea_order_guard();
+CREATE TRIGGER ea_order_guard BEFORE INSERT OR UPDATE OR DELETE ON ea_order
+    FOR EACH ROW EXECUTE FUNCTION ea_order_guard();
 
 DROP TRIGGER ea_order_event_follows ON ea_order_event;
 DROP FUNCTION ea_order_event_follows();
