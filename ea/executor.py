@@ -45,10 +45,11 @@ from trading.services import order_place
 log = structlog.get_logger(__name__)
 
 ACTOR = "executor"
-BATCH_MAX = 50
+# So many signals at a time while a lane keeps up, and at most when it is behind: a batch has costs of its own.
+BATCH, BATCH_MAX = 50, 500
 # How long a placement of the bridge waits for its wallet. Others of its lane wait as long, once.
 BUSY_WAIT_MS = 100
-# How long an installation is left alone whose wallet was busy, and how long a turn goes on looking behind such ones.
+# How long an installation is left alone whose wallet was busy, and how long a turn takes at most.
 BUSY_S, TURN_S = 0.25, 5.0
 # How old what a signal is judged by may be, and how long an answer waits for others before an order goes first.
 FRESH_S, TOLD_S = 0.05, 0.01
@@ -92,9 +93,7 @@ class _Answer:
     denied: Denied | None = None
 
 
-def orders_execute(
-    *, lane: int = 0, lanes: int = 1, limit: int = BATCH_MAX, left_alone: LeftAlone | None = None
-) -> int:
+def orders_execute(*, lane: int = 0, lanes: int = 1, limit: int = BATCH, left_alone: LeftAlone | None = None) -> int:
     """Work on what is due in a lane, each installation's events in their order; return how many came further.
 
     Only one process at a time works in a lane, so that nobody overtakes; two would do no harm but that.
@@ -108,6 +107,8 @@ def orders_execute(
         due = _due(lane, lanes, limit, left_alone)
         turn.begin(due)
         for one in due:
+            if time.monotonic() > until_s:
+                break
             turn.take(one)
         turn.answers_write()
         answered += turn.answered
@@ -131,7 +132,8 @@ def _due(lane: int, lanes: int, limit: int, left_alone: LeftAlone) -> list[Due]:
 class _Turn:
     """One batch of a lane. Answers that follow each other closely are written together, in the order of their events.
 
-    An order waits for the answers in front of it only when the oldest of them has waited ``TOLD_S``.
+    An order waits for the answers in front of it only when the oldest of them has waited ``TOLD_S``, and its own answer
+    waits no longer than that for denials behind it.
     """
 
     def __init__(self, left_alone: LeftAlone) -> None:
@@ -140,6 +142,7 @@ class _Turn:
         self._busy, self._busy_wallets = set[int](), set[UUID | None]()
         self._answers: list[_Answer] = []
         self._answered_s = 0.0
+        self._placed = False
         self._read_s = time.monotonic()
         self._fresh_until_s = self._read_s + FRESH_S
         self._kept: Kept
@@ -162,6 +165,8 @@ class _Turn:
         """
         if due.link_id in self._busy:
             return
+        if self._placed:
+            self._answers_due()
         course = Course(
             link_id=due.link_id, recv_us=due.recv_us, log_us=due.log_us, offset_ms=due.offset_ms, rtt_us=due.rtt_us
         )
@@ -174,7 +179,7 @@ class _Turn:
 
     def answers_write(self) -> None:
         """Write the answers that wait, in one commit; when that fails, each alone."""
-        answers, self._answers = self._answers, []
+        answers, self._answers, self._placed = self._answers, [], False
         if not answers:
             return
         try:
@@ -196,6 +201,12 @@ class _Turn:
         if not self._answers:
             self._answered_s = time.monotonic()
         self._answers.append(answer)
+        self._placed = self._placed or answer.denied is None
+
+    def _answers_due(self) -> None:
+        """Write the answers that wait when the oldest has waited long enough."""
+        if self._answers and time.monotonic() > self._answered_s + TOLD_S:
+            self.answers_write()
 
     @contextmanager
     def _alone(self, due: Due) -> Iterator[None]:
@@ -222,8 +233,7 @@ class _Turn:
         if wallet_id in self._busy_wallets:
             self._leave(due)
             return
-        if self._answers and time.monotonic() > self._answered_s + TOLD_S:
-            self.answers_write()
+        self._answers_due()
         try:
             submitted = _submitted_before(due) if plan is None else _submitted(due, course.signal, plan, course)
             if submitted is None:

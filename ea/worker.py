@@ -11,7 +11,7 @@ import psycopg
 import structlog
 from django.db import connection
 
-from ea.executor import BATCH_MAX, BUSY_WAIT_MS, LeftAlone, orders_execute
+from ea.executor import BATCH, BATCH_MAX, BUSY_WAIT_MS, LeftAlone, orders_execute
 from ea.log import DATABASE_AWAY
 from ea.notices import DUE_CHANNEL, links_of
 from kernel import db
@@ -24,6 +24,8 @@ LANES = 4
 INTERVAL_S = 0.5
 # Until the next look after a batch that was not full, unless somebody tells of more: as often as gateways do.
 LOOK_S = 0.02
+# A full batch that took no longer than this for each signal lets the next one be larger: most became no order.
+BRIEF_S = 0.001
 # Longer than any statement of placement may take.
 STALLED_S = 60.0
 _EXIT_STALLED = 70
@@ -40,6 +42,7 @@ class Lane:
         self._lane, self._lanes = lane, lanes
         self._stopping, self._woken = Event(), Event()
         self._session: Any = None
+        self._limit = BATCH
         self._left_alone = LeftAlone()
         self._thread = Thread(target=self.run, name=f"ea-lane-{lane}", daemon=True)
         self.turned_at_s = time.monotonic()
@@ -75,16 +78,23 @@ class Lane:
                 connection.close()
                 self._stopping.wait(INTERVAL_S / 2)
             self.turned_at_s = time.monotonic()
-            if busy < BATCH_MAX:
+            if busy < BATCH:
                 # Gateways tell of what comes next; looking again at once would find one signal at a time.
                 self._woken.wait(LOOK_S if busy else INTERVAL_S)
         connection.close()
 
     def turn(self) -> int:
-        """Execute a batch if this is our lane; return how many orders came to an answer."""
+        """Execute a batch if this is our lane; return how many orders came to an answer.
+
+        While there is more than a batch holds, and most of it becomes no order, the next one is twice as large.
+        """
         if not self._held():
             return 0
-        return orders_execute(lane=self._lane, lanes=self._lanes, limit=BATCH_MAX, left_alone=self._left_alone)
+        began_s, limit = time.monotonic(), self._limit
+        answered = orders_execute(lane=self._lane, lanes=self._lanes, limit=limit, left_alone=self._left_alone)
+        brief = time.monotonic() - began_s < limit * BRIEF_S
+        self._limit = min(BATCH_MAX, 2 * limit) if answered >= limit and brief else BATCH
+        return answered
 
     def _held(self) -> bool:
         session = connection.connection

@@ -15,8 +15,9 @@ from django.db import OperationalError, connection, transaction
 from ea import deciding as deciding_module
 from ea import executor as executor_module
 from ea import moves as moves_module
+from ea import worker as worker_module
 from ea.domain import TradingState
-from ea.executor import BATCH_MAX, LeftAlone, orders_execute
+from ea.executor import BATCH, BATCH_MAX, LeftAlone, orders_execute
 from ea.log import EventLog
 from ea.models import EaOrder, Latency, SymbolAlias, Transition, UnknownSymbol
 from ea.results import results_apply
@@ -469,7 +470,7 @@ class TestBusyWallets:
 
     def test_others_of_the_lane_do_not_wait_for_it(self, market: Market, one: Installation) -> None:
         other = installation()
-        waiting = [arrived(one, seq, valid_ms=60_000) for seq in range(1, BATCH_MAX + 11)]
+        waiting = [arrived(one, seq, valid_ms=60_000) for seq in range(1, BATCH + 11)]
         EventLog().append(waiting)
         behind = logged(other, valid_ms=60_000)
         holder, lane = listening_connection(), Lane(0, 1)
@@ -539,3 +540,55 @@ class TestResults:
         while facts_apply(10):
             pass
         assert EaOrder.objects.count() == 0
+
+
+class TestBatches:
+    """A lane that is behind takes more at once, and nobody is told later for it."""
+
+    def test_it_takes_twice_as_many_until_it_has_caught_up(self) -> None:
+        lane, clock = Lane(0, 1), [0.0]
+
+        def turned(*, answered: float, took_s: float) -> int:
+            """Turn once; return how many were asked for."""
+
+            def execute(*, limit: int, **_: Any) -> int:
+                clock[0] += took_s
+                execute.limit = limit  # type: ignore[attr-defined]
+                return int(limit * answered)
+
+            with (
+                mock.patch.object(lane, "_held", return_value=True),
+                mock.patch.object(worker_module, "orders_execute", execute),
+                mock.patch.object(worker_module, "time", mock.Mock(monotonic=lambda: clock[0])),
+            ):
+                lane.turn()
+            return int(execute.limit)  # type: ignore[attr-defined]
+
+        assert [turned(answered=1, took_s=0.01) for _ in range(6)] == [50, 100, 200, 400, BATCH_MAX, BATCH_MAX]
+        assert turned(answered=0.9, took_s=0.01) == BATCH_MAX
+        assert turned(answered=1, took_s=0.01) == BATCH
+        # Orders take their time: as many again, and not more.
+        assert turned(answered=1, took_s=0.5) == 2 * BATCH
+        assert [turned(answered=1, took_s=0.5) for _ in range(2)] == [BATCH, BATCH]
+
+    def test_an_order_s_answer_does_not_wait_for_denials_behind_it(self, market: Market, one: Installation) -> None:
+        """ADR 0046: no answer of an order waits longer than ten milliseconds for others."""
+        placed, *denied = logged(one), *(logged(installation(), symbol="NOWHERE") for _ in range(3))
+        commits: list[list[str]] = []
+        noted = executor_module._noted
+
+        def watched(answers: Any) -> None:
+            commits.append([str(answer.due.event_id) for answer in answers])
+            noted(answers)
+
+        with mock.patch.object(executor_module, "_noted", watched), mock.patch.object(executor_module, "TOLD_S", -1.0):
+            assert orders_execute() == 4
+        assert commits == [[placed], denied]
+
+    def test_a_turn_ends_in_time_and_leaves_the_rest_due(self, market: Market, one: Installation) -> None:
+        """Placements of a large batch must not add up to a minute, after which a lane is taken for dead."""
+        ids = [logged(one, seq) for seq in range(1, 4)]
+        with mock.patch.object(executor_module, "TURN_S", -1.0):
+            assert orders_execute() == 0
+        assert [outcome(event_id)[0] for event_id in ids] == ["received"] * 3
+        assert execute_due() == 3
