@@ -90,7 +90,7 @@ class PlacedStateSerializer(StateSerializer):
 class StatesSerializer(serializers.Serializer[Any]):
     """What holds an installation back now, the strictest first."""
 
-    items = PlacedStateSerializer(many=True)
+    data = PlacedStateSerializer(many=True)  # type: ignore[assignment]
 
 
 class StopSerializer(serializers.Serializer[Any]):
@@ -180,7 +180,7 @@ class StatesView(BridgeView):
         known_query(request.query_params)
         link = self.link_of(link_id)
         found = sorted(_switches(link.pk), key=lambda one: (-strictness(TradingState(one.state)), one.scope, one.name))
-        return Response({"items": [_placed_document(switch) for switch in found]})
+        return Response({"data": [_placed_document(switch) for switch in found]})
 
 
 class RiskLimitsView(BridgeView):

@@ -65,7 +65,7 @@ class TestStates:
 
     def test_what_holds_is_listed_the_strictest_first(self, client: Client, one: Installation) -> None:
         market_open()
-        assert asked(client, "GET", one, "states") == (200, {"items": []})
+        assert asked(client, "GET", one, "states") == (200, {"data": []})
         other = installation()
         state_set(
             user_id=other.trader.user.id, link_id=other.link.pk, state=TradingState.HALTED, reason="theirs", now_ms=1
@@ -76,7 +76,7 @@ class TestStates:
             asked(client, "PUT", one, "state", {"state": state, "reason": "r", "strategy": strategy})
         asked(client, "PUT", one, "state", {"state": "reducing", "reason": "r"})
         _, told = asked(client, "GET", one, "states")
-        assert [(item["scope"], item["name"], item["state"], item["reason"]) for item in told["items"]] == [
+        assert [(item["scope"], item["name"], item["state"], item["reason"]) for item in told["data"]] == [
             ("strategy", "a/b", "halted", "r"),
             ("symbol", "EURUSD", "halted", "thin"),
             ("installation", None, "reducing", "r"),

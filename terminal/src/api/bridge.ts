@@ -108,15 +108,8 @@ async function ask<T>(read: Reader<T>, method: Method, path: string, { query = {
 const nothing: Reader<null> = () => null;
 const at = (id: string): string => `installations/${encodeURIComponent(id)}`;
 
-/** A list with its cursor, whichever of the two names its rows have. */
-function pageOf<T>(read: Reader<T>): Reader<Page<T>> {
-  const rows = listOf(read);
-  const list = shape({ data: optional(rows), items: optional(rows), next_cursor: optional(text) });
-  return (value) => {
-    const found = list(value);
-    return { data: found.data ?? rows(found.items, "data"), next_cursor: found.next_cursor };
-  };
-}
+/** A list, with a cursor where more may follow. */
+const pageOf = <T>(read: Reader<T>): Reader<Page<T>> => shape({ data: listOf(read), next_cursor: optional(text) });
 
 /** The most that a page holds. */
 const PAGE_MAX = 500;

@@ -2609,7 +2609,7 @@ export interface components {
         };
         /** @description What holds an installation back now, the strictest first. */
         States: {
-            items: components["schemas"]["PlacedState"][];
+            data: components["schemas"]["PlacedState"][];
         };
         /** @description Statistics of a time. */
         Statistics: {
