@@ -7,7 +7,8 @@ import json
 import struct
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +49,15 @@ class Link:
     def cut(self) -> None:
         """End the connection at once, unread answers with it."""
         self._writer.transport.abort()
+
+    @contextmanager
+    def cut_on_error(self) -> Iterator[None]:
+        """End the connection when what is said over it fails: nobody else holds it."""
+        try:
+            yield
+        except BaseException:
+            self.cut()
+            raise
 
 
 @dataclass
@@ -129,12 +139,13 @@ async def _come_back(port: int, spool: Spool, found: Storm, begun_s: float) -> L
         try:
             link = await _greeted(port, spool)
             found.welcome_s.append(time.monotonic() - begun_s)
-            for payload in spool.waiting.values():
-                link.send(payload)
-            while spool.waiting:
-                ack = await link.next("ack")
-                found.statuses[ack["status"]] += 1
-                spool.answered(ack)
+            with link.cut_on_error():
+                for payload in spool.waiting.values():
+                    link.send(payload)
+                while spool.waiting:
+                    ack = await link.next("ack")
+                    found.statuses[ack["status"]] += 1
+                    spool.answered(ack)
             return link
         except (OSError, EOFError):
             found.again += 1
@@ -147,11 +158,12 @@ async def _greeted(port: int, spool: Spool) -> Link:
     :raises ConnectionRefusedError: the server does not want it now
     """
     link = await _opened(port)
-    challenge = await link.next("challenge")
-    link.send(spool.credentials.signed(spool.hello(challenge["nonce"])))
-    answer = await link.next("welcome", "reject")
-    if answer["type"] == "reject":
-        raise ConnectionRefusedError(answer["code"])
+    with link.cut_on_error():
+        challenge = await link.next("challenge")
+        link.send(spool.credentials.signed(spool.hello(challenge["nonce"])))
+        answer = await link.next("welcome", "reject")
+        if answer["type"] == "reject":
+            raise ConnectionRefusedError(answer["code"])
     return link
 
 
