@@ -96,7 +96,7 @@ def experts(rig: Rig, keys: Keys, **asked: Any) -> Iterator[Experts]:
 
 @dataclass(frozen=True)
 class Gateway:
-    """The gateway that is measured."""
+    """The gateway that is measured, or the bare server beside it, which has the first port only."""
 
     pid: int
     port: int
@@ -113,6 +113,14 @@ def gateway(rig: Rig) -> Iterator[Gateway]:
     port = free_port()
     arguments = (str(ROOT / "manage.py"), "ea_gateway", "--port", str(port))
     with running(*arguments, environ=rig.environ, port=port + 1, log=rig.data_dir / "ea-gateway.log") as process:
+        yield Gateway(process.pid, port)
+
+
+@contextmanager
+def echo_server(rig: Rig) -> Iterator[Gateway]:
+    """Run a server that does nothing but send frames back."""
+    port, log = free_port(), rig.data_dir / "echo.log"
+    with running("-m", "bench.ratios.echo", str(port), environ=rig.environ, port=port, log=log) as process:
         yield Gateway(process.pid, port)
 
 
@@ -218,19 +226,26 @@ def _way_row(run: Run, served: Gateway, keys: Keys) -> Row:
 
 
 def _heartbeats_row(run: Run, served: Gateway, keys: Keys) -> Row:
-    shares = []
-    with experts(run.rig, named(keys, "beats"), **served.ports) as beating:
+    shares, bare = list[float](), list[float]()
+
+    def beat(of: Experts, pid: int) -> float:
+        of.prepare(per_s=HEARTBEATS_PER_S, seconds=3 * run.seconds, heartbeats=True)
+        before, began_s = used_s(pid), time.perf_counter()
+        of.go()
+        return (used_s(pid) - before) / (time.perf_counter() - began_s)
+
+    with experts(run.rig, named(keys, "beats"), **served.ports) as beating, echo_server(run.rig) as echo:
         # That a key is used from an address for the first time goes on record, one key after the other.
         _await(lambda: count_of(_NOTED) >= len(keys), "the addresses of keys are not on record")
-        for _ in range(run.rounds):
-            beating.prepare(per_s=HEARTBEATS_PER_S, seconds=3 * run.seconds, heartbeats=True)
-            before, began_s = used_s(served.pid), time.perf_counter()
-            beating.go()
-            shares.append((used_s(served.pid) - before) / (time.perf_counter() - began_s))
-    share = ratio_of(shares, [1.0] * len(shares))
+        with experts(run.rig, named(keys, "bare"), port=echo.port, echo=True) as echoed:
+            for _ in range(run.rounds):
+                shares.append(beat(beating, served.pid))
+                bare.append(beat(echoed, echo.pid))
+    share, floor = (ratio_of(found, [1.0] * len(found)) for found in (shares, bare))
     return Row(
         f"heartbeats of {BEATING:,} connections, each 5 s", f"{share.median * 100:.1f} %", "one core", "100 %",
         share, "share", at_most(0.02), at_most(0.01),
+        f"a bare server that sends the same frames back takes {floor.median * 100:.1f} %: each wakes it by itself",
     )  # fmt: skip
 
 
@@ -245,15 +260,13 @@ def _message_rows(run: Run, served: Gateway, keys: Keys) -> list[Row]:
             postgres_us.append((run.rig.postgres_cpu_s() - postgres_s) * 1e6 / told["sent"])
         return Slice(told["sent"], told["wall_s"], {"server": used_s(pid) - before})
 
-    port, rig = free_port(), run.rig
+    rig = run.rig
     with ExitStack() as stack:
-        echo = stack.enter_context(
-            running("-m", "bench.ratios.echo", str(port), environ=rig.environ, port=port, log=rig.data_dir / "echo.log")
-        )
+        echo = stack.enter_context(echo_server(rig))
         first, second = named(keys[:CONNECTIONS], "tcp"), named(keys[CONNECTIONS : 2 * CONNECTIONS], "ws")
         tcp = stack.enter_context(experts(rig, first, **served.ports))
         sockets = stack.enter_context(experts(rig, second, sockets=CONNECTIONS, **served.ports))
-        bare = stack.enter_context(experts(rig, first, port=port, echo=True))
+        bare = stack.enter_context(experts(rig, first, port=echo.port, echo=True))
         found = interleaved(
             run.rounds,
             {

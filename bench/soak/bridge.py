@@ -1,4 +1,6 @@
-"""``python -m bench.soak.bridge``: a thousand Expert Advisors send five thousand signals a second to the real gateway.
+"""``python -m bench.soak.bridge``: a thousand Expert Advisors send thousands of signals a second to the real gateway.
+
+How many is reckoned from what a bare echo of such a frame costs on this machine, unless it is said.
 
 Most signals name a symbol that is halted for the bridge, so that they are logged, decided and told, and become no
 order; a few each second become demo orders. Exit code 0 when every signal was acknowledged once, is in the log once,
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -23,6 +26,9 @@ Document = dict[str, Any]
 DECIDED_LIMIT_S = 900.0
 # So much of the rate that was asked for, the wait for the last acknowledgement included.
 REACHED = 0.98
+# What a signal may cost all processes together, the load included, in bare echoes of its frame; and the highest rate.
+ECHOES, PER_S_MAX = 24, 10_000
+_ECHO_CONNECTIONS, _ECHO_PER_S, _ECHO_S = 300, 3_000, 2
 
 _STATES = """
 SELECT o.state, coalesce(o.code, ''), count(*) FROM ea_event AS event JOIN ea_order AS o ON o.event_id = event.id
@@ -41,12 +47,13 @@ def options_parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.soak.bridge", description=__doc__)
     parser.add_argument("--connections", type=int, default=1_000, help="how many Expert Advisors [1000]")
     parser.add_argument("--sockets", type=int, default=100, help="how many of them over WebSocket [100]")
-    parser.add_argument("--per-s", type=int, default=5_000, help="signals a second in all [5,000]")
+    parser.add_argument("--per-s", type=int, help="signals a second in all [what the processors should bear]")
     parser.add_argument("--orders-per-s", type=int, default=20, help="how many of these become orders [20]")
     parser.add_argument("--seconds", type=int, default=60, help="how long [60]")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     asked = parser.parse_args(arguments)
-    if not (0 <= asked.sockets <= asked.connections <= 1_000 and 0 < asked.orders_per_s <= asked.per_s):
+    per_s = PER_S_MAX if asked.per_s is None else asked.per_s
+    if not (0 <= asked.sockets <= asked.connections <= 1_000 and 0 < asked.orders_per_s <= per_s):
         parser.error("at most 1,000 connections, and no more sockets than those; at least one order a second")
     return asked
 
@@ -61,11 +68,34 @@ def soaked(rig: Rig, asked: argparse.Namespace) -> Document:
     from kernel.clock import wall_ms
 
     stock = Stock.filled(rig.servers.urls.owner)
-    keys = bridge.keys_made(asked.connections)
+    keys = bridge.keys_made(max(asked.connections, _ECHO_CONNECTIONS))
+    asked.echo_us = echo_us(rig, keys[:_ECHO_CONNECTIONS])
+    if asked.per_s is None:
+        asked.per_s = borne_per_s(asked.echo_us, os.cpu_count() or 1)
+    keys = keys[: asked.connections]
     bridge_state_set(symbol="P01", state=TradingState.HALTED, reason="soak", now_ms=wall_ms())
     with bridge.gateway(rig) as served:
         bridge.warmed(rig, stock, served, keys[: bridge.CONNECTIONS])
         return _loaded(rig, served, keys, asked)
+
+
+def borne_per_s(echo_us: float, processors: int) -> int:
+    """Return how many signals a second some processors should bear: hundreds, and no more than is ever asked for."""
+    return min(PER_S_MAX, int(processors * 1e6 / (ECHOES * echo_us)) // 100 * 100)
+
+
+def echo_us(rig: Rig, keys: Keys) -> float:
+    """Return the processor microseconds for which this machine's event loop sends the frame of a signal back."""
+    from bench.ratios import bridge
+
+    with (
+        bridge.echo_server(rig) as echo,
+        bridge.experts(rig, bridge.named(keys, "echo"), port=echo.port, echo=True) as bare,
+    ):
+        bare.prepare(per_s=_ECHO_PER_S, seconds=_ECHO_S)
+        before_s = bridge.used_s(echo.pid)
+        told = bare.go()
+        return (bridge.used_s(echo.pid) - before_s) * 1e6 / float(told["sent"])
 
 
 def _loaded(rig: Rig, served: Gateway, keys: Keys, asked: argparse.Namespace) -> Document:
@@ -92,6 +122,7 @@ def _loaded(rig: Rig, served: Gateway, keys: Keys, asked: argparse.Namespace) ->
             "load_late_ms": round(told["late_ms"], 1),
             "cpu_us": {name: round(used * 1e6 / told["sent"], 1) for name, used in cpu_s.items()},
             "load_cpu_us": round(told["cpu_s"] * 1e6 / told["sent"], 1),
+            "echo_cpu_us": round(asked.echo_us, 1),
             "undecided_at_the_end": behind,
             "decided_s": round(time.monotonic() - began_s, 1),
             "faults": told["faults"],

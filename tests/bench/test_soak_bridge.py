@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.soak.bridge import options_parsed, report_text, verdict
+from bench.soak.bridge import PER_S_MAX, borne_per_s, options_parsed, report_text, verdict
 
 HOLDS: dict[str, Any] = {
     "asked": {"connections": 10, "sockets": 1, "per_s": 100, "seconds": 1},
@@ -54,9 +54,19 @@ def test_what_may_not_happen_is_said(changed: dict[str, Any], said: str) -> None
     assert f"FAILED {problem}" in report_text(HOLDS | changed | {"problems": [problem]})
 
 
-def test_the_usual_size_is_five_thousand_signals_a_second_of_a_thousand_connections() -> None:
+def test_the_usual_size_is_what_the_machine_bears_of_a_thousand_connections() -> None:
     asked = options_parsed([])
-    assert (asked.connections, asked.per_s, asked.seconds, asked.orders_per_s) == (1_000, 5_000, 60, 20)
+    assert (asked.connections, asked.per_s, asked.seconds, asked.orders_per_s) == (1_000, None, 60, 20)
+
+
+@pytest.mark.parametrize(
+    ("echo_us", "processors", "per_s"), [(25.0, 2, 3_300), (12.5, 2, 6_600), (25.0, 4, 6_600), (5.0, 8, PER_S_MAX)]
+)
+def test_a_machine_that_is_twice_as_fast_is_asked_for_twice_as_much(
+    echo_us: float, processors: int, per_s: int
+) -> None:
+    """Absolute rates say nothing of us: what is asked for is reckoned from what a bare echo costs in the same run."""
+    assert borne_per_s(echo_us, processors) == per_s
 
 
 @pytest.mark.parametrize("wrong", [["--connections", "1001"], ["--sockets", "1001"], ["--orders-per-s", "0"]])
