@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from threading import Lock
+from typing import TYPE_CHECKING
 
-import redis
 import structlog
 from django.conf import settings
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from kernel.metrics import count
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 log = structlog.get_logger(__name__)
 
@@ -20,7 +21,7 @@ FEED_CHANNEL = "feed"
 _PAUSE_AFTER_FAILURE_S = 1.0
 
 _lock = Lock()
-_client: redis.Redis | None = None
+_client: Redis | None = None
 _silent_until_s = 0.0
 _failing = False
 
@@ -31,9 +32,11 @@ def publish(channel: str, message: bytes) -> None:
     if time.monotonic() < _silent_until_s:
         count("quotes_published_skipped", channel=channel)
         return
+    from redis import RedisError
+
     try:
         _redis().publish(channel, message)
-    except (redis.RedisError, OSError) as error:
+    except (RedisError, OSError) as error:
         _silent_until_s = time.monotonic() + _PAUSE_AFTER_FAILURE_S
         count("quotes_published_failed", channel=channel)
         if not _failing:
@@ -45,11 +48,16 @@ def publish(channel: str, message: bytes) -> None:
     _failing = False
 
 
-def _redis() -> redis.Redis:
+def _redis() -> Redis:
     global _client  # noqa: PLW0603
+    # Most processes never publish, and the library takes a tenth of their start.
+    from redis import Redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
     with _lock:
         if _client is None:
-            _client = redis.Redis.from_url(
+            _client = Redis.from_url(
                 settings.REDIS_URL, socket_connect_timeout=0.5, socket_timeout=0.5, retry=Retry(NoBackoff(), 1)
             )
         return _client

@@ -13,20 +13,20 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from queue import Empty, Full, Queue
 from threading import Event, Lock, Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import msgspec
-import redis
 import structlog
 from django.conf import settings
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from accounts.domain import ledger_of
 from kernel.failpoints import reach
 from kernel.metrics import count
 from realtime.events import EventDraft
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 log = structlog.get_logger(__name__)
 
@@ -82,7 +82,7 @@ class _Teller:
 
 
 _lock = Lock()
-_client: redis.Redis | None = None
+_client: Redis | None = None
 _teller: _Teller | None = None
 _silent_until_s = 0.0
 _failing = False
@@ -159,9 +159,11 @@ def _send(messages: Messages) -> None:
     if time.monotonic() < _silent_until_s:
         count("realtime_hints_skipped")
         return
+    from redis import RedisError
+
     try:
         _redis().eval(_PUBLISH, 0, *told)
-    except (redis.RedisError, OSError) as error:
+    except (RedisError, OSError) as error:
         # What waits for a store that is away would only grow: the next commits skip it for a moment.
         _silent_until_s = time.monotonic() + _PAUSE_AFTER_FAILURE_S
         count("realtime_hints_failed")
@@ -189,11 +191,16 @@ atexit.register(flush)
 os.register_at_fork(after_in_child=_forked)
 
 
-def _redis() -> redis.Redis:
+def _redis() -> Redis:
     global _client  # noqa: PLW0603
+    # Most processes never publish, and the library takes a tenth of their start.
+    from redis import Redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
     with _lock:
         if _client is None:
-            _client = redis.Redis.from_url(
+            _client = Redis.from_url(
                 settings.REDIS_URL,
                 socket_connect_timeout=0.5,
                 socket_timeout=0.5,

@@ -5,15 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import django_stubs_ext
 import environ
 
 from config import embedded
 from config.logs import logging_config
 from config.settings.operators import UNFOLD  # noqa: F401 - a setting
-
-# Lets generic classes of Django be subscripted at run time, as their types are.
-django_stubs_ext.monkeypatch()
 
 env = environ.Env()
 
