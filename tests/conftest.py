@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from django.core.management import call_command
+from django.db import connection
 from django.test import TransactionTestCase
 from hypothesis import settings as hypothesis_settings
+from pytest_django.plugin import DjangoDbBlocker
 from pytest_socket import socket_allow_hosts
 
 from kernel.http.rates import rates_reset
@@ -24,6 +30,35 @@ _FIRST = ("tests/journeys/", "tests/faults/", "tests/ea/mql/test_real_gateway.py
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest."""
     items.sort(key=lambda item: not item.nodeid.startswith(_FIRST))
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Let workers copy one database: migrations take longer than any test."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return
+    template = os.environ["TEST_TEMPLATE"]
+    with Path(os.environ["DATA_DIR"]).with_name("template.lock").open("a+") as lock, django_db_blocker.unblock():
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.seek(0)
+        if not lock.read():
+            _database_make(template)
+            lock.write("made")
+    connection.settings_dict["TEST"]["TEMPLATE"] = template
+
+
+def _database_make(name: str) -> None:
+    """Make a database with all tables."""
+    was = connection.settings_dict["NAME"]
+    with connection._nodb_cursor() as cursor:
+        cursor.execute(f'CREATE DATABASE "{name}"')
+    connection.close()
+    connection.settings_dict["NAME"] = name
+    try:
+        call_command("migrate", verbosity=0, interactive=False)
+    finally:
+        connection.close()
+        connection.settings_dict["NAME"] = was
 
 
 @pytest.fixture(autouse=True)

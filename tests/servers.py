@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 import psycopg
+from psycopg.sql import SQL, Identifier
 
 from config import embedded
 
@@ -40,16 +41,24 @@ def _start() -> None:
     if needed["REDIS"]:
         os.environ["REDIS_URL"] = servers.urls.redis
     os.environ["DATA_DIR"] = str(folder)
+    os.environ["TEST_TEMPLATE"] = f"template_{folder.name}".replace("-", "_")
     # The suite starts hundreds of processes: whatever the caller's shell says, each module is compiled once for all.
     os.environ |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(folder / "pycache")}
     starter = os.getpid()
 
     def end() -> None:
         if os.getpid() == starter:
+            if not needed["DATABASE"]:
+                _drop(os.environ["TEST_TEMPLATE"])
             servers.stop()
             shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(end)
+
+
+def _drop(database: str) -> None:
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute(SQL("DROP DATABASE IF EXISTS {}").format(Identifier(database)))
 
 
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):
