@@ -1,4 +1,4 @@
-"""Try the Expert Advisor without MetaTrader: ``python -m ea.mql.testkit.trial --help``.
+"""Try an Expert Advisor without MetaTrader: ``python -m ea.mql.testkit.trial --help``.
 
 The expert runs in the simulated terminal against a running platform; one deal is made, and what the chart says is
 printed until the deal's signal has come to its result.
@@ -15,7 +15,14 @@ from pathlib import Path
 from ea.mql.testkit.build import expert_built
 from ea.mql.testkit.simulated import Terminal
 
-EXPERT = Path(__file__).resolve().parents[1] / "mt5" / "FairstrikeSignal.mq5"
+_SOURCES = Path(__file__).resolve().parents[1]
+EXPERTS = {
+    "signal": _SOURCES / "mt5" / "FairstrikeSignal.mq5",
+    "monitor": _SOURCES / "mt5" / "FairstrikeMonitor.mq5",
+    "mt4": _SOURCES / "mt4" / "FairstrikeSignal.mq4",
+}
+# In the order of the experts' input.
+TRANSPORTS = ("tcp", "ws", "http")
 _RESULTS = ("won", "lost", "tied", "refunded", "denied", "rejected")
 _LOOK_EVERY_S = 0.5
 
@@ -28,8 +35,12 @@ def main(arguments: list[str] | None = None) -> int:
         keys.mkdir(parents=True)
         (keys / "signal.key").write_text(asked.key.read_text())
         settings = {
+            "InpTransport": str(TRANSPORTS.index(asked.transport)),
             "InpHost": asked.host,
-            "InpPort": str(asked.port),
+            "InpPort": str(asked.port + TRANSPORTS.index(asked.transport) % 2),
+            "InpUrl": f"http://{asked.host}",
+            # Experts know one port for HTTP; a platform of one's own has another one.
+            "TERMINAL_PORT_80": str(asked.web_port),
             "InpStake": asked.stake,
             "InpExpiryS": str(asked.seconds),
             # The deal is made before the link is up, and a short option's usual tenth is soon over.
@@ -37,9 +48,10 @@ def main(arguments: list[str] | None = None) -> int:
             "TERMINAL_LOGIN": asked.account,
             "TERMINAL_SERVER": asked.server,
         }
-        terminal = Terminal(expert_built(EXPERT), Path(folder), settings)
+        terminal = Terminal(expert_built(EXPERTS[asked.expert]), Path(folder), settings)
         try:
-            terminal.do(f"deal symbol={asked.symbol}")
+            word = "order" if asked.expert == "mt4" else "deal"
+            terminal.do(f"{word} symbol={asked.symbol}")
             return _watched(terminal, within_s=asked.seconds + 30)
         finally:
             terminal.kill()
@@ -62,12 +74,15 @@ def _watched(terminal: Terminal, *, within_s: float) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Let the Expert Advisor make one deal in a simulated terminal.")
+    parser = argparse.ArgumentParser(description="Let an Expert Advisor make one deal in a simulated terminal.")
     parser.add_argument("--key", type=Path, required=True, help="a file with one line: <key id> <secret>")
     parser.add_argument("--account", required=True, help="the login that the key belongs to, a number")
     parser.add_argument("--server", required=True, help="the trade server of that login")
+    parser.add_argument("--expert", choices=EXPERTS, default="signal", help="mt4 knows HTTP only [%(default)s]")
+    parser.add_argument("--transport", choices=TRANSPORTS, default="tcp", help="how MetaTrader 5 sends [%(default)s]")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=9100, help="EA_PORT of the platform [%(default)s]")
+    parser.add_argument("--web-port", type=int, default=8000, help="its PORT, for HTTP [%(default)s]")
     parser.add_argument("--symbol", default="EURUSD")
     parser.add_argument("--stake", default="1.00")
     parser.add_argument("--seconds", type=int, default=5, help="time to expiry [%(default)s]")

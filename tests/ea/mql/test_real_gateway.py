@@ -7,7 +7,9 @@ in between.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from django.db import connections
@@ -15,6 +17,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from bench.faults import books
 from ea.models import Alert, EaOrder, Event
+from ea.mql.testkit import trial
 from tests.books import violations
 from tests.ea.bridge import Installation, installation, market_heard
 from tests.ea.mql.desk import Chart
@@ -130,6 +133,24 @@ def test_deals_become_orders_and_their_results_stand_on_the_chart(
     assert (one.trader.balance(), one.trader.open_stakes()) == (1_000_000 - 500 + 462, 0)
     assert books_hold()
     at.terminal.stop()
+
+
+@pytest.mark.parametrize(("expert", "transport"), [("signal", "ws"), ("mt4", "http")])
+def test_the_trial_of_the_sandbox(
+    real: Real, market: Market, one: Installation, tmp_path: Path, expert: str, transport: str
+) -> None:
+    """docs/ea/sandbox.md: one command, one deal, one result; by TCP it runs with that page."""
+    key, ports = tmp_path / "key", real.ports
+    key.write_text(f"{one.key.kid} {one.secret}\n")
+    asked = {"key": key, "account": one.link.account, "server": one.link.server, "symbol": market.code}
+    asked |= {"expert": expert, "transport": transport, "port": ports["tcp"], "web-port": ports["http"]}
+    with ThreadPoolExecutor(1) as threads:
+        code = threads.submit(trial.main, [word for name, value in asked.items() for word in (f"--{name}", str(value))])
+        eventually(lambda: EaOrder.objects.filter(state="open").count() == 1, within_s=60)
+        for after_ms in (0, 5_000):
+            market.admitted("1.09000", at_ms=Order.objects.get().expires_at_ms + after_ms)
+        assert code.result(timeout=60) == 0
+    assert set(EaOrder.objects.values_list("state", flat=True)) == {"settled"}
 
 
 @pytest.mark.parametrize(("expert", "transport"), EXPERTS)
