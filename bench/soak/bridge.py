@@ -27,7 +27,7 @@ DECIDED_LIMIT_S = 900.0
 # So much of the rate that was asked for, the wait for the last acknowledgement included.
 REACHED = 0.98
 # What a signal may cost all processes together, the load included, in bare echoes of its frame; and the highest rate.
-ECHOES, PER_S_MAX = 24, 10_000
+ECHOES, PER_S_MAX = 30, 10_000
 _ECHO_CONNECTIONS, _ECHO_PER_S, _ECHO_S = 300, 3_000, 2
 
 _STATES = """
@@ -105,7 +105,8 @@ def _loaded(rig: Rig, served: Gateway, keys: Keys, asked: argparse.Namespace) ->
         bridge.executor(rig) as executor,
         bridge.experts(rig, bridge.named(keys, "soak"), sockets=asked.sockets, **served.ports) as terminals,
     ):
-        every = asked.per_s // asked.orders_per_s
+        # Odd: the orders fall on all lanes of the executor, not on the connections of one.
+        every = asked.per_s // asked.orders_per_s | 1
         terminals.prepare(per_s=asked.per_s, seconds=asked.seconds, every=every)
         pids = {"gateway": served.pid, "executor": executor, "postgres": rig.servers.pids["postgres"]}
         before, began_s = {name: tree_cpu_s(pid) for name, pid in pids.items()}, time.monotonic()

@@ -548,28 +548,28 @@ class TestBatches:
     def test_it_takes_twice_as_many_until_it_has_caught_up(self) -> None:
         lane, clock = Lane(0, 1), [0.0]
 
-        def turned(*, answered: float, took_s: float) -> int:
+        def turned(*, answered: float, worked_s: float) -> int:
             """Turn once; return how many were asked for."""
 
             def execute(*, limit: int, **_: Any) -> int:
-                clock[0] += took_s
+                clock[0] += worked_s
                 execute.limit = limit  # type: ignore[attr-defined]
                 return int(limit * answered)
 
             with (
                 mock.patch.object(lane, "_held", return_value=True),
                 mock.patch.object(worker_module, "orders_execute", execute),
-                mock.patch.object(worker_module, "time", mock.Mock(monotonic=lambda: clock[0])),
+                mock.patch.object(worker_module, "time", mock.Mock(thread_time=lambda: clock[0])),
             ):
                 lane.turn()
             return int(execute.limit)  # type: ignore[attr-defined]
 
-        assert [turned(answered=1, took_s=0.01) for _ in range(6)] == [50, 100, 200, 400, BATCH_MAX, BATCH_MAX]
-        assert turned(answered=0.9, took_s=0.01) == BATCH_MAX
-        assert turned(answered=1, took_s=0.01) == BATCH
+        assert [turned(answered=1, worked_s=0.01) for _ in range(6)] == [50, 100, 200, 400, BATCH_MAX, BATCH_MAX]
+        assert turned(answered=0.9, worked_s=0.01) == BATCH_MAX
+        assert turned(answered=1, worked_s=0.01) == BATCH
         # Orders take their time: as many again, and not more.
-        assert turned(answered=1, took_s=0.5) == 2 * BATCH
-        assert [turned(answered=1, took_s=0.5) for _ in range(2)] == [BATCH, BATCH]
+        assert turned(answered=1, worked_s=0.5) == 2 * BATCH
+        assert [turned(answered=1, worked_s=0.5) for _ in range(2)] == [BATCH, BATCH]
 
     def test_an_order_s_answer_does_not_wait_for_denials_behind_it(self, market: Market, one: Installation) -> None:
         """ADR 0046: no answer of an order waits longer than ten milliseconds for others."""
