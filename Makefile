@@ -38,7 +38,7 @@ help:
 	@echo 'make run        the whole platform on http://127.0.0.1:$${PORT:-8000}; Ctrl-C stops it'
 	@echo 'make test       the whole test suite, browser journeys included'
 	@echo 'make test-fast  what one runs all the time: without slow tests and journeys'
-	@echo 'make soak       10 minutes of load and faults, the bridge at the rate that the machine bears, then the kill matrix; every book is checked; MINUTES=60 for an hour'
+	@echo 'make soak       10 minutes of load and faults, then the kill matrix, the simulated core, and the bridge at the rate that the machine bears; every book is checked; MINUTES=60 for an hour'
 	@echo 'make faults     the kill matrix and the faults alone; MATRIX=10 repeats it for so many minutes'
 	@echo 'make bench      every figure beside its limit and its conventional twin; SCALE=10 with ten times the data'
 	@echo 'make bench-terminal  the terminal in a browser at 500 ticks a second, beside the same page without ticks; WRITE=1 keeps it'

@@ -29,15 +29,19 @@ _LOOK_EVERY_S = 0.5
 
 def main(arguments: list[str] | None = None) -> int:
     """Make one deal; return 0 once its order is settled, 1 when it came to nothing."""
-    asked = _parser().parse_args(arguments)
+    parser = _parser()
+    asked = parser.parse_args(arguments)
+    if asked.expert == "mt4" and asked.transport not in (None, "http"):
+        parser.error("MetaTrader 4 has no sockets: mt4 goes with --transport http only")
+    transport = asked.transport or ("http" if asked.expert == "mt4" else "tcp")
     with tempfile.TemporaryDirectory(prefix="fairstrike-terminal-") as folder:
         keys = Path(folder) / "Files" / "Fairstrike"
         keys.mkdir(parents=True)
         (keys / "signal.key").write_text(asked.key.read_text())
         settings = {
-            "InpTransport": str(TRANSPORTS.index(asked.transport)),
+            "InpTransport": str(TRANSPORTS.index(transport)),
             "InpHost": asked.host,
-            "InpPort": str(asked.port + TRANSPORTS.index(asked.transport) % 2),
+            "InpPort": str(asked.port + 1 if transport == "ws" else asked.port),
             "InpUrl": f"http://{asked.host}",
             # Experts know one port for HTTP; a platform of one's own has another one.
             "TERMINAL_PORT_80": str(asked.web_port),
@@ -78,8 +82,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--key", type=Path, required=True, help="a file with one line: <key id> <secret>")
     parser.add_argument("--account", required=True, help="the login that the key belongs to, a number")
     parser.add_argument("--server", required=True, help="the trade server of that login")
-    parser.add_argument("--expert", choices=EXPERTS, default="signal", help="mt4 knows HTTP only [%(default)s]")
-    parser.add_argument("--transport", choices=TRANSPORTS, default="tcp", help="how MetaTrader 5 sends [%(default)s]")
+    parser.add_argument("--expert", choices=EXPERTS, default="signal", help="which one [%(default)s]")
+    parser.add_argument("--transport", choices=TRANSPORTS, help="how it sends [tcp; mt4: http, and nothing else]")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=9100, help="EA_PORT of the platform [%(default)s]")
     parser.add_argument("--web-port", type=int, default=8000, help="its PORT, for HTTP [%(default)s]")

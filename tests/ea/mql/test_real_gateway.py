@@ -153,6 +153,16 @@ def test_the_trial_of_the_sandbox(
     assert set(EaOrder.objects.values_list("state", flat=True)) == {"settled"}
 
 
+@pytest.mark.parametrize("transport", ["tcp", "ws"])
+def test_the_trial_promises_no_way_that_an_expert_does_not_know(
+    transport: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["--key", str(tmp_path / "key"), "--account", "1", "--server", "s", "--expert", "mt4"]
+    with pytest.raises(SystemExit):
+        trial.main([*asked, "--transport", transport])
+    assert "--transport http only" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("expert", "transport"), EXPERTS)
 def test_a_server_that_is_absent_at_the_start(
     chart: MakeChart, real: Real, market: Market, one: Installation, expert: str, transport: str
