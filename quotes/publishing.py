@@ -7,9 +7,9 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 import structlog
-from django.conf import settings
 
 from kernel.metrics import count
+from kernel.redis_clients import publishing_client
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -50,14 +50,7 @@ def publish(channel: str, message: bytes) -> None:
 
 def _redis() -> Redis:
     global _client  # noqa: PLW0603
-    # Most processes never publish, and the library takes a tenth of their start.
-    from redis import Redis
-    from redis.backoff import NoBackoff
-    from redis.retry import Retry
-
     with _lock:
         if _client is None:
-            _client = Redis.from_url(
-                settings.REDIS_URL, socket_connect_timeout=0.5, socket_timeout=0.5, retry=Retry(NoBackoff(), 1)
-            )
+            _client = publishing_client()
         return _client

@@ -23,6 +23,7 @@ from django.conf import settings
 from accounts.domain import ledger_of
 from kernel.failpoints import reach
 from kernel.metrics import count
+from kernel.redis_clients import publishing_client
 from realtime.events import EventDraft
 
 if TYPE_CHECKING:
@@ -193,18 +194,7 @@ os.register_at_fork(after_in_child=_forked)
 
 def _redis() -> Redis:
     global _client  # noqa: PLW0603
-    # Most processes never publish, and the library takes a tenth of their start.
-    from redis import Redis
-    from redis.backoff import NoBackoff
-    from redis.retry import Retry
-
     with _lock:
         if _client is None:
-            _client = Redis.from_url(
-                settings.REDIS_URL,
-                socket_connect_timeout=0.5,
-                socket_timeout=0.5,
-                # One retry without a pause: a connection that died while idle is not an outage.
-                retry=Retry(NoBackoff(), 1),
-            )
+            _client = publishing_client()
         return _client

@@ -6,6 +6,7 @@ import signal
 from threading import Event
 from typing import Any
 
+import redis  # noqa: F401 - orders are told of by Redis: the first one does not wait until its library is loaded
 import structlog
 from django.core.management.base import BaseCommand
 
